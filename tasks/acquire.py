@@ -1,0 +1,58 @@
+"""Read a dataset's source files into the dataset format; nothing is judged or changed yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmcore.data import save_dataset
+from mmcore.data.formats import read
+from mmcore.data.windows import cut_windows
+from mmcore.errors import InputError, unknown_name
+from tasks.parameters import DatasetParameters, Parameters, load_parameters
+from tasks.places import Places
+from tasks.tracking import task
+
+
+def dataset_parameters(dataset: str, parameters: Parameters) -> DatasetParameters:
+    """Return the block of `dataset`.
+
+    Raises:
+        InputError: when `params.yaml` has no such dataset, with the nearest name.
+    """
+    if dataset not in parameters.datasets:
+        raise unknown_name("dataset", dataset, parameters.datasets)
+    return parameters.datasets[dataset]
+
+
+def _stamp(path: Path) -> list[tuple[str, int, int]]:
+    """Return what identifies the source's content without reading it: names, sizes, times of change."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+
+
+def prepare_workspace(dataset: str, root: Path) -> Path:
+    """Return where the steps of `prepare` hand each other their datasets, for exactly these inputs."""
+    parameters = load_parameters(root)
+    block = dataset_parameters(dataset, parameters)
+    source: Any = block.source.get("path")
+    stamp = _stamp(root / source) if source else []
+    inputs = [block.model_dump(), parameters.preprocess, parameters.validation.model_dump(), parameters.seed, stamp]
+    return Places(dataset, root).workspace("prepare", inputs)
+
+
+@task
+def read_source(dataset: str, root: Path) -> Path:
+    """Read the source, cut recordings into windows where params say so, and write the acquired dataset."""
+    parameters = load_parameters(root)
+    block = dataset_parameters(dataset, parameters)
+    path = block.source.get("path")
+    if path is None:
+        remedy = "Name the file or folder; for planted data the module that makes it, mmcore/data/worlds/planted.py."
+        raise InputError(f"datasets.{dataset}.source.path", "nothing", "a path from the project's root", remedy)
+    acquired = read({"seed": parameters.seed, **block.source}, root, name=dataset)
+    if block.windows is not None:
+        acquired = cut_windows(acquired, seconds=block.windows.seconds, stride=block.windows.stride)
+    place = prepare_workspace(dataset, root) / "acquired"
+    save_dataset(acquired, place)
+    return place

@@ -1,0 +1,139 @@
+"""The shape of `params.yaml`: every number a user may change, grouped by the flow that reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[float, Field(gt=0.5, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Draws = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class Group(BaseModel):
+    """A block of parameters: frozen, and a key that nothing reads is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Windows(Group):
+    """Cutting recordings into windows, in seconds."""
+
+    seconds: Positive
+    stride: Positive | None = None
+
+
+class Ranges(Group):
+    """Allowed range of a modality's numbers; outside, the row is quarantined."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+class DatasetParameters(Group):
+    """One dataset: where it comes from, and what differs from the common settings."""
+
+    source: dict[str, Any]
+    windows: Windows | None = None
+    ranges: dict[str, Ranges] = {}
+    preprocess: dict[str, dict[str, Any]] = {}
+    align: dict[str, Any] = {}
+
+
+class Validate(Group):
+    """Acceptance of a dataset."""
+
+    max_quarantine_share: Share
+    min_class_rows: Count
+    max_missing_share: Share
+    max_class_imbalance: Positive
+    max_drift: Positive
+    data_docs: bool
+
+
+class Estimate(Group):
+    """How the modalities interact."""
+
+    method: str
+    clusters: Count | Literal["auto"]
+    max_clusters: Annotated[int, Field(ge=2)]
+    components: Count
+    n_folds: Annotated[int, Field(ge=2)]
+    n_boot: Draws
+    level: Level
+    label_bins: Annotated[int, Field(ge=2)]
+
+
+class Select(Group):
+    """Which models to try."""
+
+    budget: Positive | None
+
+
+class Train(Group):
+    """How every model is trained."""
+
+    seeds: Annotated[list[int], Field(min_length=1)]
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    patience: Count
+    width: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    modality_dropout: Annotated[float, Field(ge=0, lt=1)]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    threads: Count
+
+
+class Evaluate(Group):
+    """How models are compared."""
+
+    level: Level
+    metric: str
+    n_boot: Draws
+    min_gain: Annotated[float, Field(ge=0)]
+
+
+class Explain(Group):
+    """What the recommended model uses."""
+
+    n_repeats: Count
+
+
+class Report(Group):
+    """What is emitted."""
+
+    pdf: bool
+
+
+class Schedule(Group):
+    """When the pipeline runs by itself, and where its reports go."""
+
+    cron: str
+    timezone: str
+    datasets: list[str]
+    publish: str
+    push: bool
+    lock_timeout_s: Positive
+
+
+class Parameters(Group):
+    """`params.yaml` as a whole."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    datasets: Annotated[dict[DatasetName, DatasetParameters], Field(min_length=1)]
+    validation: Validate = Field(alias="validate")
+    preprocess: dict[str, dict[str, Any]]
+    estimate: Estimate
+    select: Select
+    train: Train
+    evaluate: Evaluate
+    explain: Explain
+    report: Report
+    schedule: Schedule

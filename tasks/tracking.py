@@ -1,0 +1,144 @@
+"""Flows and tasks that Prefect tracks when an API answers, and that run as plain functions otherwise.
+
+`PREFECT_API_URL` set and answering: Prefect is imported and every decorated function becomes a tracked run (caching off:
+DVC owns all caching). Otherwise the function is called directly and Prefect is never imported, so a stage pays nothing
+for it. There is never a hidden ephemeral server.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, overload
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+QUIET_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "mmcore",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""Telemetry of every tool off, and no server that nobody asked for."""
+
+_HEALTH_TIMEOUT_S = 3.0
+
+
+def quiet_environment() -> None:
+    """Switch the tools' telemetry off for this process and its children; what the user has set stays."""
+    for key, value in QUIET_ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+
+
+@functools.cache
+def api_answers(url: str) -> bool:
+    """Return whether a Prefect API answers at `url` (asked once a process; a warning says when it does not)."""
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=_HEALTH_TIMEOUT_S) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        print(
+            f"PREFECT_API_URL is {url}, but nothing answers there ({error}). Running untracked. "
+            "Start a server with 'interplay up', or unset the variable.",
+            file=sys.stderr,
+        )
+        return False
+
+
+def tracked() -> bool:
+    """Return whether runs of this process are tracked."""
+    url = os.environ.get("PREFECT_API_URL", "")
+    return bool(url) and api_answers(url)
+
+
+@overload
+def task(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def task(*, retries: int = 0, retry_delay_seconds: float = 5) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def task(function: Any = None, /, *, retries: int = 0, retry_delay_seconds: float = 5) -> Any:
+    """Mark a step. Retries apply to tracked runs only, and belong where a retry can help: moving files, a remote.
+
+    Example:
+        >>> @task
+        ... def double(number: int) -> int:
+        ...     return 2 * number
+        >>> double(4)
+        8
+    """
+    return _mark(function, "task", {"retries": retries, "retry_delay_seconds": retry_delay_seconds})
+
+
+@overload
+def flow(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def flow(*, name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def flow(function: Any = None, /, *, name: str | None = None) -> Any:
+    """Mark a flow: a function made of tasks and, for a stage, of other flows."""
+    return _mark(function, "flow", {"name": name} if name else {})
+
+
+def _mark(function: Any, kind: str, options: dict[str, Any]) -> Any:
+    if function is None:
+        return lambda inner: _mark(inner, kind, options)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not tracked():
+            return function(*args, **kwargs)
+        quiet_environment()
+        if kind == "task":
+            return _prefect_task(function, **options)(*args, **kwargs)
+        return _run_flow(function, options, args, kwargs)
+
+    call.fn = function  # type: ignore[attr-defined]
+    return call
+
+
+@functools.cache
+def _prefect_task(function: Any, **options: Any) -> Any:
+    from prefect import task as prefect_task
+    from prefect.cache_policies import NO_CACHE
+
+    return prefect_task(function, cache_policy=NO_CACHE, persist_result=False, **options)
+
+
+@functools.cache
+def _prefect_flow(function: Any, **options: Any) -> Any:
+    from prefect import flow as prefect_flow
+
+    return prefect_flow(function, persist_result=False, validate_parameters=False, **options)
+
+
+def _run_flow(function: Any, options: dict[str, Any], args: Any, kwargs: Any) -> Any:
+    from prefect.context import FlowRunContext
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    prefect_flow = _prefect_flow(function, **options)
+    if FlowRunContext.get() is None:
+        return prefect_flow(*args, **kwargs)
+    # The outer flow's heartbeat already vouches for this process; each further one costs a second at its end.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        return prefect_flow(*args, **kwargs)
+
+
+def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    """Show a small table beside the run in Prefect's pages; nothing when the run is not tracked."""
+    if tracked():
+        from prefect.artifacts import create_table_artifact
+
+        create_table_artifact(table=rows, key=key, description=description)
+
+
+def publish_link(key: str, link: str, text: str) -> None:
+    """Show a link beside the run in Prefect's pages; nothing when the run is not tracked."""
+    if tracked():
+        from prefect.artifacts import create_link_artifact
+
+        create_link_artifact(link=link, link_text=text, key=key)
