@@ -1,4 +1,4 @@
-"""Where each artefact of a dataset lies. The one module that knows; `dvc.yaml` states the same paths and a test compares."""
+"""Where each artefact of a dataset lies: the one module that knows. A test compares it with `dvc.yaml`."""
 
 from __future__ import annotations
 

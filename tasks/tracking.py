@@ -1,8 +1,8 @@
 """Flows and tasks that Prefect tracks when an API answers, and that run as plain functions otherwise.
 
-`PREFECT_API_URL` set and answering: Prefect is imported and every decorated function becomes a tracked run (caching off:
-DVC owns all caching). Otherwise the function is called directly and Prefect is never imported, so a stage pays nothing
-for it. There is never a hidden ephemeral server.
+`PREFECT_API_URL` set and answering: Prefect is imported and every decorated function becomes a tracked run, with
+caching off, since DVC owns all caching. Otherwise the function is called directly and Prefect is never imported, so a
+stage pays nothing for it. There is never a hidden ephemeral server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All that is wrong with `params.yaml`, together, before anything runs: key, value, what is allowed, the nearest name."""
+"""All that is wrong with `params.yaml`, at once, before anything runs: key, value, what is allowed, nearest name."""
 
 from __future__ import annotations
 

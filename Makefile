@@ -1,0 +1,64 @@
+# Two commands for a user: 'make report' and 'make test'. Everything else is below.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := 1
+export DVC_NO_ANALYTICS := 1
+export GX_ANALYTICS_ENABLED := false
+export PREFECT_HOME ?= $(CURDIR)/.prefect
+
+.PHONY: help setup system data report test test-all service browser lint format bench docs clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+setup: system $(VENV)/.installed data ## Install what runs, pinned, and extract the embedded data
+
+system: ## Install the two system libraries that the PDF needs, where this user may
+	@.ci/system-libraries
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (about two minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+data: $(VENV)/.installed ## Extract the embedded data into data/raw
+	@$(BIN)/python -m mmcore.data.embedded --to data/raw
+
+report: setup ## Set up, track, run the whole pipeline on the embedded data, stop what was started
+	@$(BIN)/interplay run --track
+
+test: setup ## Set up and test: minutes, no network, no GPU
+	@$(BIN)/python -m pytest
+
+test-all: setup ## Every tier that this machine can run
+	@$(BIN)/python -m pytest -m "not gpu"
+
+service: setup ## Tests that start a real server and scheduler
+	@$(BIN)/python -m pytest -m service tests
+
+browser: setup ## Tests that open the report in headless Chromium
+	@.ci/system-libraries chromium
+	@$(BIN)/python -m pytest -m browser tests
+
+lint: setup ## Style, layers and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy mmcore tasks flows
+
+format: setup ## Let ruff lay out the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Time the engine beside its peers, as ratios in one run
+	@$(BIN)/python -m benchmarks
+
+docs: setup ## Build the pages into site/
+	@$(BIN)/mkdocs build --strict --quiet
+
+clean: ## Remove what 'make setup' installed and what runs left behind; results stay
+	@rm -rf $(VENV) .interplay .prefect site
