@@ -1,0 +1,83 @@
+"""`interplay run`: check the parameters, take the lock, let DVC bring everything up to date."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmcore.atomic import atomic_file
+from mmcore.errors import InputError, unknown_name
+from tasks.lock import pipeline_lock
+from tasks.parameters import PARAMETERS_FILE, check_parameters, load_parameters
+from tasks.reproduce import Reproduced, reproduce
+
+
+def run_pipeline(root: Path, datasets: list[str] | None, settings: Sequence[str] = ()) -> Reproduced:
+    """Bring the named datasets (None: all) up to date under the lock.
+
+    Args:
+        root: the project's root.
+        datasets: names in `params.yaml`.
+        settings: `key=value` to write into `params.yaml` first; comments and order of the file stay.
+
+    Raises:
+        ParametersError: all problems of the parameters, before anything runs or is written.
+        InputError: for an unknown dataset or a source that is not there.
+        GateError: when a stage fails.
+    """
+    if settings:
+        write_settings(root, settings)
+    parameters = load_parameters(root)
+    for name in datasets or ():
+        if name not in parameters.datasets:
+            raise unknown_name("--dataset", name, parameters.datasets)
+    for name in datasets or parameters.datasets:
+        _require_source(root, name, parameters.datasets[name].source)
+    with pipeline_lock(root, parameters.schedule.lock_timeout_s):
+        return reproduce(root, datasets)
+
+
+def _require_source(root: Path, name: str, source: dict[str, Any]) -> None:
+    path = root / str(source.get("path", ""))
+    if path.exists():
+        return
+    raw = Path("data/raw")
+    made = "Run 'make data' to extract it." if raw in Path(str(source["path"])).parents else ""
+    beside = sorted(p.name for p in path.parent.iterdir())[:8] if path.parent.is_dir() else []
+    there = f"beside it lie {', '.join(beside)}" if beside else f"there is no folder {path.parent}"
+    remedy = made or "Correct the path in params.yaml, or put the file there."
+    raise InputError(f"datasets.{name}.source.path", f"no such file {source['path']} ({there})", "a file", remedy)
+
+
+def write_settings(root: Path, settings: Sequence[str]) -> None:
+    """Write `key=value` settings into `params.yaml`, all or none, keeping its comments.
+
+    Raises:
+        InputError: for a setting that is not `key=value` or names a block that does not exist.
+        ParametersError: where the result would not be valid; the file is then unchanged.
+    """
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 200
+    path = root / PARAMETERS_FILE
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator:
+            raise InputError("-S", repr(setting), "key=value", "Write for example -S train.epochs=20.")
+        *blocks, last = key.split(".")
+        block = content
+        for part in blocks:
+            if part not in block:
+                raise unknown_name("-S", f"{part} of {key}", [str(name) for name in block])
+            block = block[part]
+        block[last] = YAML(typ="safe").load(text)
+    text = io.StringIO()
+    yaml.dump(content, text)
+    check_parameters(YAML(typ="safe", pure=True).load(text.getvalue()))
+    with atomic_file(path) as aside:
+        aside.write_text(text.getvalue(), encoding="utf-8")
