@@ -1,0 +1,137 @@
+"""The result of a decomposition: four atoms in bits, what certifies them, and how uncertain they are.
+
+    R + U1 = I(X1;Y),   R + U2 = I(X2;Y),   R + U1 + U2 + S = I(X1,X2;Y)
+
+Reference: Williams and Beer (2010) for the lattice, Bertschinger et al. (2014) for the definition. One number, the
+union information I_union, decides all four (R = I1 + I2 - I_union, U1 = I_union - I2, U2 = I_union - I1,
+S = I12 - I_union), so the sums hold by construction and the error of every atom is at most the certified gap.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from mmcore.errors import InputError
+
+ATOMS = ("redundancy", "unique1", "unique2", "synergy")
+
+
+class NotCertified(ArithmeticError):  # noqa: N818 - the name is a promise to callers
+    """The solver did not bring the union information into an interval as narrow as asked.
+
+    Attributes:
+        lower, upper: the valid interval (bits) that it did reach.
+        status: what the solver said of itself.
+    """
+
+    def __init__(self, lower: float, upper: float, tol: float, *, solver: str, status: str) -> None:
+        self.lower, self.upper, self.tol = lower, upper, tol
+        self.solver, self.status = solver, status
+        super().__init__(
+            f"union information lies in [{lower:.12g}, {upper:.12g}] bits: gap {upper - lower:.3g} > tol {tol:.3g} "
+            f"(solver '{solver}', status '{status}'). Raise tol, or take another solver."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.lower, self.upper, self.tol, self.solver, self.status)
+
+
+def _restore(lower: float, upper: float, tol: float, solver: str, status: str) -> NotCertified:
+    return NotCertified(lower, upper, tol, solver=solver, status=status)
+
+
+@dataclasses.dataclass(frozen=True)
+class PID:
+    """Redundancy, unique and synergistic information of two sources about a target, in bits.
+
+    Attributes:
+        redundancy, unique1, unique2, synergy: atoms of the table, at least `-gap`, never clipped.
+        union_lower, union_upper: valid interval of the union information of the table.
+        gap: its width; the error of each atom of the table is at most this.
+        status: "certified" for a given table, "estimated" for atoms from samples.
+        solver, iterations: engine and the iterations it took (the largest over its subproblems).
+        corrected: atoms after bias correction, where resamples were drawn.
+        interval: atom -> (low, high), where resamples were drawn.
+        null: atom -> values under permuted labels, where asked for.
+        diagnostics: rows, clusters, residuals and the like; plain numbers, strings and lists.
+
+    Example:
+        >>> result = PID(0.25, 0.0, 0.0, 0.5, gap=0.0, union_lower=0.25, union_upper=0.25, status="certified",
+        ...              solver="two_labels", iterations=0)
+        >>> result
+        PID(R=0.2500, U1=0.0000, U2=0.0000, S=0.5000 bits; certified by two_labels, gap 0)
+        >>> PID.from_dict(result.to_dict()) == result
+        True
+    """
+
+    redundancy: float
+    unique1: float
+    unique2: float
+    synergy: float
+    gap: float | None = None
+    union_lower: float | None = None
+    union_upper: float | None = None
+    status: str = "certified"
+    solver: str = ""
+    iterations: int = 0
+    method: str = "broja"
+    seed: int | None = None
+    corrected: Mapping[str, float] | None = None
+    interval: Mapping[str, tuple[float, float]] | None = None
+    null: Mapping[str, tuple[float, ...]] | None = None
+    diagnostics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unit: str = "bits"
+
+    @property
+    def atoms(self) -> dict[str, float]:
+        """The four atoms by name."""
+        return {name: getattr(self, name) for name in ATOMS}
+
+    @property
+    def information1(self) -> float:
+        """I(X1;Y) in bits."""
+        return self.redundancy + self.unique1
+
+    @property
+    def information2(self) -> float:
+        """I(X2;Y) in bits."""
+        return self.redundancy + self.unique2
+
+    @property
+    def total(self) -> float:
+        """I(X1,X2;Y) in bits, the sum of the four atoms."""
+        return self.redundancy + self.unique1 + self.unique2 + self.synergy
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain JSON values."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain["corrected"] = None if self.corrected is None else dict(self.corrected)
+        plain["interval"] = None if self.interval is None else {k: list(v) for k, v in self.interval.items()}
+        plain["null"] = None if self.null is None else {k: list(v) for k, v in self.null.items()}
+        plain["diagnostics"] = dict(self.diagnostics)
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> PID:
+        """Return the result that `to_dict` wrote.
+
+        Raises:
+            InputError: for a key that no result has, or one that is missing.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        wrong = sorted(set(plain) ^ known)
+        if wrong:
+            raise InputError("plain", ", ".join(wrong), ", ".join(sorted(known)), "Pass what PID.to_dict() returned.")
+        values = dict(plain)
+        if values["interval"] is not None:
+            values["interval"] = {k: (float(v[0]), float(v[1])) for k, v in values["interval"].items()}
+        if values["null"] is not None:
+            values["null"] = {k: tuple(v) for k, v in values["null"].items()}
+        return cls(**values)
+
+    def __repr__(self) -> str:
+        atoms = f"R={self.redundancy:.4f}, U1={self.unique1:.4f}, U2={self.unique2:.4f}, S={self.synergy:.4f} bits"
+        gap = "" if self.gap is None else f", gap {self.gap:.1g}"
+        return f"PID({atoms}; {self.status} by {self.solver}{gap})"

@@ -1,0 +1,225 @@
+"""Partial information decomposition of two sources about a target: the façade.
+
+    I_union = min over q in Delta_p of I_q(X1,X2;Y),      Delta_p = {q : q(x1,y) = p(x1,y), q(x2,y) = p(x2,y)}
+    R = I1 + I2 - I_union,   U1 = I_union - I2,   U2 = I_union - I1,   S = I12 - I_union           (bits)
+
+Reference: Bertschinger, Rauh, Olbrich, Jost and Ay (2014), thesis equations 3.1-3.3. A table is decomposed with a
+certificate (`decompose`); rows are turned into a table first (`estimate`), and the atoms of that table, however exact,
+then carry the error of the sample and what the clusters leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcore.errors import InputError, NotBuiltYetError, unknown_name
+from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.information.certificate import Union
+from mmcore.information.entropy import mutual_information
+
+__all__ = ["ATOMS", "PID", "NotCertified", "decompose", "decompose_many", "estimate"]
+
+Float = NDArray[np.float64]
+
+MEASURES = ("broja",)
+PLANNED_MEASURES = ("i_min", "mmi", "wms", "ci", "i_ccs", "i_sx")
+ESTIMATORS = ("clusters",)
+PLANNED_ESTIMATORS = ("posteriors", "batch", "gaussian", "neighbours")
+
+_MASS_TOLERANCE = 1e-9
+
+
+def _check_name(argument: str, name: str, built: Sequence[str], planned: Sequence[str]) -> None:
+    if name in planned:
+        raise NotBuiltYetError(f"{argument} '{name}' does not exist yet; what works: {', '.join(built)}")
+    if name not in built:
+        raise unknown_name(argument, name, built)
+
+
+def _check_tolerance(tol: float) -> float:
+    if not (np.isfinite(tol) and tol > 0):
+        raise InputError("tol", tol, "a positive number of bits", "Pass for example tol=1e-9.")
+    return float(tol)
+
+
+def check_table(p: Any, argument: str = "p") -> Float:
+    """Return `p` as a float64 table (|X1|, |X2|, |Y|) whose mass is exactly one up to rounding.
+
+    Raises:
+        InputError: for what is not numbers, a wrong rank, an empty axis, NaN or infinity, negative mass, or mass that
+            does not sum to one within 1e-9.
+
+    Example:
+        >>> check_table([[[0.5, 0.0]], [[0.0, 0.6]]])
+        Traceback (most recent call last):
+        mmcore.errors.InputError: p: received mass 1.1 (0.1 too much); allowed: a sum of one. Divide p by p.sum().
+    """
+    try:
+        table = np.array(p, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(argument, type(p).__name__, "an array of numbers", f"Pass a dense array ({error}).") from error
+    if table.ndim != 3:
+        shape = "x".join(map(str, table.shape)) or "a scalar"
+        raise InputError(argument, f"rank {table.ndim} ({shape})", "rank 3: (|X1|, |X2|, |Y|)", "Reshape the table.")
+    if table.size == 0:
+        shape = "x".join(map(str, table.shape))
+        raise InputError(argument, f"an empty table ({shape})", "at least one symbol on each axis", "Count again.")
+    if not np.isfinite(table).all():
+        cell = tuple(int(k) for k in np.argwhere(~np.isfinite(table))[0])
+        raise InputError(argument, f"{table[cell]} at {cell}", "finite numbers", "Remove NaN and infinity.")
+    if (table < 0).any():
+        cell = tuple(int(k) for k in np.unravel_index(table.argmin(), table.shape))
+        raise InputError(argument, f"negative mass {table[cell]:.6g} at {cell}", "mass >= 0", "Correct this cell.")
+    total = float(table.sum())
+    if abs(total - 1.0) > _MASS_TOLERANCE:
+        side = "too much" if total > 1 else "missing"
+        received = f"mass {total:.10g} ({abs(total - 1.0):.4g} {side})"
+        raise InputError(argument, received, "a sum of one", f"Divide {argument} by {argument}.sum().")
+    return table / total
+
+
+def _assemble(p: Float, union: Union) -> PID:
+    """Return the atoms of table `p` given its union information."""
+    information1, information2 = mutual_information(p.sum(axis=1)), mutual_information(p.sum(axis=0))
+    both = mutual_information(p.reshape(-1, p.shape[2]))
+    # p itself is a coupling, and every coupling holds both sources: these two bounds are always valid.
+    upper = min(union.upper, both)
+    lower = min(max(union.lower, information1, information2), upper)
+    return PID(
+        redundancy=information1 + information2 - upper,
+        unique1=upper - information2,
+        unique2=upper - information1,
+        synergy=both - upper,
+        gap=upper - lower,
+        union_lower=lower,
+        union_upper=upper,
+        status="certified",
+        solver=union.solver,
+        iterations=union.iterations,
+        diagnostics={"solver_status": union.status, "marginal_residual": union.residual},
+    )
+
+
+def attempt_many(
+    tables: Sequence[Float], *, solver: str = "auto", tol: float = 1e-9, **options: Any
+) -> list[PID | NotCertified]:
+    """Return for each checked table its decomposition, or the error that says why there is none.
+
+    Example:
+        >>> attempt_many([np.full((2, 2, 2), 0.125)])[0].synergy
+        0.0
+    """
+    from mmcore.information.solvers import union_many
+
+    unions = union_many([(p.sum(axis=1), p.sum(axis=0)) for p in tables], solver=solver, tol=tol, **options)
+    found: list[PID | NotCertified] = []
+    for p, union in zip(tables, unions):
+        result = _assemble(p, union)
+        if result.gap is not None and result.gap <= tol:
+            found.append(result)
+        else:
+            lower, upper = float(result.union_lower or 0.0), float(result.union_upper or 0.0)
+            found.append(NotCertified(lower, upper, tol, solver=union.solver, status=union.status))
+    return found
+
+
+def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float = 1e-9, **options: Any) -> PID:
+    """Return the decomposition of a table, in bits, certified to `tol`.
+
+    Args:
+        p: joint probabilities (|X1|, |X2|, |Y|), summing to one.
+        method: the measure, "broja".
+        solver: "auto", "two_labels", "interior" or "cvxpy".
+        tol: largest width of the certified interval of the union information, bits; it bounds each atom's error.
+        options: passed to the solver: `max_iter`; for cvxpy also `conic_solver`.
+
+    Raises:
+        InputError: for a table that is none, an unknown method, solver or option.
+        NotBuiltYetError: for a measure that is planned.
+        NotCertified: if the interval stays wider than `tol`; it carries `.lower` and `.upper`.
+
+    Reference: Bertschinger et al. 2014.
+
+    Example:
+        >>> p = np.zeros((2, 2, 2))
+        >>> for i in range(2):
+        ...     for j in range(2):
+        ...         p[i, j, i & j] = 0.25
+        >>> decompose(p)
+        PID(R=0.3113, U1=0.0000, U2=0.0000, S=0.5000 bits; certified by two_labels, gap 4e-14)
+    """
+    return decompose_many([p], method=method, solver=solver, tol=tol, **options)[0]
+
+
+def decompose_many(
+    ps: Any, *, method: str = "broja", solver: str = "auto", tol: float = 1e-9, **options: Any
+) -> list[PID]:
+    """Return the decomposition of each table; tables of one shape are solved together.
+
+    Args:
+        ps: (B, |X1|, |X2|, |Y|) or a sequence of tables of any shapes.
+        method, solver, tol, options: as in `decompose`.
+
+    Raises:
+        InputError, NotBuiltYetError, NotCertified: as `decompose`, for the first table concerned.
+
+    Example:
+        >>> [round(r.synergy, 6) for r in decompose_many(np.full((3, 2, 2, 2), 0.125))]
+        [0.0, 0.0, 0.0]
+    """
+    _check_name("method", method, MEASURES, PLANNED_MEASURES)
+    tol = _check_tolerance(tol)
+    single = len(ps) == 1
+    tables = [check_table(p, "p" if single else f"ps[{k}]") for k, p in enumerate(ps)]
+    results: list[PID] = []
+    for found in attempt_many(tables, solver=solver, tol=tol, **options):
+        if isinstance(found, NotCertified):
+            raise found
+        results.append(found)
+    return results
+
+
+def estimate(
+    x1: Any,
+    x2: Any,
+    y: Any,
+    *,
+    method: str = "clusters",
+    groups: Any = None,
+    seed: int = 0,
+    n_boot: int = 0,
+    n_null: int = 0,
+    **kw: Any,
+) -> PID:
+    """Return the decomposition estimated from rows, in bits.
+
+    Args:
+        x1, x2: features, (N,) or (N, ...): numbers, or one column of names.
+        y: N class labels of any kind.
+        method: "clusters": each source is discretised, the table of symbols is decomposed exactly.
+        groups: N names of the leakage unit (person, film); resamples and cross-fitting then go by group.
+        seed: of k-means, folds, resamples and permutations.
+        n_boot: resamples for `.corrected` and `.interval`; 0 for none.
+        n_null: label permutations for `.null`; 0 for none.
+        kw: options of the method, see `clusters.Options`.
+
+    Raises:
+        InputError: for rows that cannot be used (lengths, NaN, missing labels, one class, constant source, too few rows
+            for the alphabet), an unknown method or option.
+        NotBuiltYetError: for a method that is planned.
+        NotCertified: if the table's decomposition cannot be certified.
+
+    Example:
+        >>> generator = np.random.default_rng(0)
+        >>> x1, x2 = generator.integers(0, 2, (2, 2000))
+        >>> estimate(x1, x2, x1 ^ x2, seed=0).synergy > 0.99
+        True
+    """
+    _check_name("method", method, ESTIMATORS, PLANNED_ESTIMATORS)
+    from mmcore.information.clusters import estimate_clusters
+
+    return estimate_clusters(x1, x2, y, groups=groups, seed=seed, n_boot=n_boot, n_null=n_null, **kw).pid
