@@ -1,0 +1,1 @@
+"""Fusions: how the representations of several modalities become one output; one file each."""
