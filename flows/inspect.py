@@ -1,4 +1,4 @@
-"""What the read-only commands show: the datasets' progress, a stored joint distribution, a dataset directory's atoms."""
+"""What read-only commands show: datasets and their progress, a stored joint distribution, a directory's atoms."""
 
 from __future__ import annotations
 

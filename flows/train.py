@@ -1,0 +1,14 @@
+"""Fit the candidates and the mandatory baselines, over seeds and folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks.tracking import flow
+from tasks.train import fit_models
+
+
+@flow
+def train(dataset: str, root: Path = Path()) -> Path:
+    """Fit the candidates and the mandatory baselines, over seeds and folds."""
+    return fit_models(dataset, root)
