@@ -1,0 +1,1 @@
+"""Scores with honest intervals, paired comparisons, the verdict on validation rows, the summary of test rows."""

@@ -1,0 +1,125 @@
+"""Scores of every subset of the modalities: absent at test (one model, masked) and trained on (a model of its own).
+
+For M modalities there are 2^M - 1 subsets. Above six modalities only the single ones, all but one, and all are listed:
+3 numbers a modality answer "what does it carry alone, what is lost without it", and 2^7 would not be read.
+Assumes that the model accepts absent modalities; a model that was never trained without them may fail on them, which is
+what "absent at test" is there to show, next to "trained on".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmcore.errors import InputError
+from mmcore.evaluation.interval import metric_interval
+from mmcore.evaluation.predictions import read_predictions
+
+ALL_SUBSETS_UP_TO = 6
+Subset = tuple[str, ...]
+
+
+def modality_subsets(modalities: Sequence[str], *, limit: int = ALL_SUBSETS_UP_TO) -> list[Subset]:
+    """Return the non-empty subsets, by size, then in the order of the modalities.
+
+    Args:
+        modalities: M distinct names.
+        limit: largest M for which all 2^M - 1 are listed; above it the single ones, all but one, and all.
+
+    Raises:
+        InputError: for no modality or a repeated one.
+
+    Example:
+        >>> modality_subsets(["a", "b"])
+        [('a',), ('b',), ('a', 'b')]
+        >>> len(modality_subsets(list("abcdefg")))
+        15
+    """
+    names = tuple(modalities)
+    if not names or len(set(names)) != len(names):
+        raise InputError("modalities", ", ".join(names) or "none", "one or more distinct names", "Name each once.")
+    m = len(names)
+    sizes = range(1, m + 1) if m <= limit else (1, m - 1, m)
+    return [subset for size in sizes for subset in combinations(names, size)]
+
+
+def predict_subsets(
+    predict: Callable[[np.ndarray, Subset], np.ndarray], rows: np.ndarray, modalities: Sequence[str], *,
+    limit: int = ALL_SUBSETS_UP_TO,
+) -> dict[Subset, np.ndarray]:  # fmt: skip
+    """Return a model's outputs with only each subset present.
+
+    Args:
+        predict: `predict(rows, present) -> (n, outputs)`, all other modalities absent.
+        rows: (n,) rows of the dataset.
+        modalities, limit: as in `modality_subsets`.
+
+    Raises:
+        InputError: where `predict` returns another number of rows.
+
+    Example:
+        >>> outputs = predict_subsets(lambda rows, present: np.full((len(rows), 1), len(present)), np.arange(2), ["a", "b"])
+        >>> outputs[("a", "b")].tolist()
+        [[2], [2]]
+    """
+    outputs = {}
+    for subset in modality_subsets(modalities, limit=limit):
+        values = np.asarray(predict(rows, subset))
+        if values.ndim != 2 or len(values) != len(rows):
+            raise InputError("predict", f"shape {values.shape} for {subset}", f"({len(rows)}, outputs)",
+                             "Return one row of outputs a sample.")  # fmt: skip
+        outputs[subset] = values
+    return outputs
+
+
+def subset_table(
+    masked: Mapping[Subset, pd.DataFrame], *, predictions: pd.DataFrame, model: str, modalities: Sequence[str],
+    metric: str = "accuracy", task: str = "classification", classes: Sequence[str] = (), level: float = 0.95,
+    limit: int = ALL_SUBSETS_UP_TO,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the `subsets` of `evaluation.json`: one entry a subset, a value null where nothing was computed.
+
+    Args:
+        masked: subset (names in any order) -> predictions table of `model` with only these present, part "test".
+        predictions: the full predictions table; `unimodal:<m>` in it is "trained on" m, and `model` on all.
+        model: name of the masked model.
+        modalities: all M names, in their declared order.
+        metric, task, classes, level: as in `metric_interval` and `read_predictions`.
+        limit: as in `modality_subsets`.
+
+    Raises:
+        InputError: for a subset with an unknown modality, or tables that `read_predictions` refuses.
+
+    Example:
+        >>> f = pd.DataFrame({"model": "late_fusion", "seed": 0, "fold": 0, "part": "test", "sample_id": ["1", "2"],
+        ...                   "group": None, "truth": ["x", "y"], "prediction": ["x", "x"],
+        ...                   "p_0": [0.9, 0.6], "p_1": [0.1, 0.4]})
+        >>> rows = subset_table({("b", "a"): f}, predictions=f, model="late_fusion", modalities=["a", "b"],
+        ...                     classes=["x", "y"])
+        >>> [(r["present"], r["absent_at_test"] and r["absent_at_test"]["value"]) for r in rows]
+        [(['a'], None), (['b'], None), (['a', 'b'], 0.5)]
+    """
+    by_set = {frozenset(subset): frame for subset, frame in masked.items()}
+    strangers = sorted(set().union(*by_set) - set(modalities)) if by_set else []
+    if strangers:
+        raise InputError("masked", ", ".join(strangers), ", ".join(modalities), "Use the dataset's modality names.")
+
+    def value(frame: pd.DataFrame, name: str) -> dict[str, Any]:
+        predicted = read_predictions(frame, name, task=task, classes=classes, part="test")
+        return metric_interval(predicted, metric, level=level).to_dict()
+
+    tested = set(predictions.loc[predictions["part"] == "test", "model"])
+    table = []
+    for subset in modality_subsets(modalities, limit=limit):
+        alone = f"unimodal:{subset[0]}" if len(subset) == 1 else model if len(subset) == len(modalities) else None
+        frame = by_set.get(frozenset(subset))
+        table.append({
+            "present": list(subset),
+            "absent_at_test": None if frame is None else value(frame, model),
+            "trained_on": value(predictions, alone) if alone in tested and alone is not None else None,
+        })  # fmt: skip
+    return table
