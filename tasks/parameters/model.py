@@ -96,7 +96,6 @@ class Evaluate(Group):
 
     level: Level
     metric: str
-    n_boot: Draws
     min_gain: Annotated[float, Field(ge=0)]
 
 

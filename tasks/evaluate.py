@@ -1,0 +1,143 @@
+"""Decide on validation rows, then read test rows once; accuracy for every set of modalities that may be present."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mmcore.atomic import write_json
+from mmcore.evaluation.metrics import DEFAULT_METRIC
+from mmcore.evaluation.missing import modality_subsets, subset_table
+from mmcore.evaluation.summary import evaluate
+from mmcore.evaluation.verdict import decide
+from tasks.learn import Learning, Run, frame_of, open_learning, write_frame
+from tasks.schemas.frames import hold, predictions_schema
+from tasks.tracking import publish_table, task
+
+LATE_FUSION = "late_fusion"
+
+
+def metric_of(learning: Learning) -> str:
+    """Return the metric that decides: the one of params, or the task's own for `auto`."""
+    named = learning.parameters.evaluate.metric
+    return DEFAULT_METRIC[learning.ds.spec.label().task] if named == "auto" else named
+
+
+def predict_run(learning: Learning, run: Run, part: str, present: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the predictions table of one run on `part`, with only the modalities `present` (None: as they are)."""
+    from mmcore.models import load_model
+    from mmcore.training import predict
+
+    model = load_model(learning.weights(run), learning.ds.spec)
+    rows = learning.parts[run.fold].rows(part)
+    return frame_of(learning, run, part, predict(model, learning.ds, rows, present=present))
+
+
+def masked_predictions(learning: Learning, model: str) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Return subset -> the test predictions of `model` with only these modalities present, over all its runs."""
+    runs = [run for run in learning.runs if run.model == model]
+    names = runs[0].modalities
+    return {
+        subset: pd.concat([predict_run(learning, run, "test", subset) for run in runs], ignore_index=True)
+        for subset in modality_subsets(names)
+    }
+
+
+def masked_model(recommended: str) -> str:
+    """Return the model whose modalities are taken away: the recommended one where it is multimodal, else late fusion.
+
+    Example:
+        >>> masked_model("unimodal:text")
+        'late_fusion'
+    """
+    return LATE_FUSION if recommended.startswith("unimodal:") else recommended
+
+
+@task
+def decide_on_validation(dataset: str, root: Path) -> Path:
+    """Write `verdict.json` from the validation rows of every run; no test row is touched."""
+    from mmcore.training import torch_threads
+
+    learning = open_learning(dataset, root)
+    with torch_threads(learning.parameters.train.threads):
+        valid = pd.concat([predict_run(learning, run, "valid") for run in learning.runs], ignore_index=True)
+    write_frame(learning.workspace / "valid.parquet", valid)
+    label = learning.ds.spec.label()
+    options = learning.parameters.evaluate
+    verdict = decide(
+        valid,
+        level=options.level,
+        metric=metric_of(learning),
+        min_gain=options.min_gain,
+        selection=learning.selection,
+        task=label.task,
+        classes=label.classes or (),
+        seed=learning.parameters.seed,
+    )
+    place = learning.workspace / "verdict.json"
+    write_json(place, verdict)
+    return place
+
+
+@task
+def read_test_rows(dataset: str, root: Path) -> Path:
+    """Write the predictions table and `evaluation.json`; the one place that reads test rows, after the verdict."""
+    from mmcore.training import torch_threads
+
+    learning = open_learning(dataset, root)
+    verdict = json.loads((learning.workspace / "verdict.json").read_text(encoding="utf-8"))
+    with torch_threads(learning.parameters.train.threads):
+        test = pd.concat([predict_run(learning, run, "test") for run in learning.runs], ignore_index=True)
+        model = masked_model(verdict["recommended"])
+        masked = masked_predictions(learning, model)
+    valid = pd.read_parquet(learning.workspace / "valid.parquet")
+    table = pd.concat([valid, test], ignore_index=True)
+    label = learning.ds.spec.label()
+    n_scores = sum(column.startswith("p_") for column in table.columns)
+    table["group"] = table["group"].astype(object).where(table["group"].notna(), None)
+    hold(table, predictions_schema(n_scores), f"predictions of {dataset}")
+    write_frame(learning.workspace / "predictions.parquet", table)
+    metric = metric_of(learning)
+    classes = label.classes or ()
+    subsets = subset_table(
+        masked,
+        predictions=table,
+        model=model,
+        modalities=learning.ds.modalities,
+        metric=metric,
+        task=label.task,
+        classes=classes,
+        level=learning.parameters.evaluate.level,
+    )
+    training = json.loads((learning.workspace / "training.json").read_text(encoding="utf-8"))
+    content = evaluate(
+        table,
+        verdict=verdict,
+        task=label.task,
+        classes=classes,
+        models=_model_entries(training),
+        subsets=subsets,
+        protocol=training["protocol"],
+        metric=metric,
+        level=learning.parameters.evaluate.level,
+        seed=learning.parameters.seed,
+    )
+    place = learning.workspace / "evaluation.json"
+    write_json(place, {**content, "masked_model": model})
+    rows = [
+        {"model": entry["model"], metric: round(entry["metrics"][metric]["value"], 4)} for entry in content["models"]
+    ]
+    publish_table(f"models-{dataset}", rows, f"Models on rows never seen; verdict: {verdict['verdict']}")
+    return place
+
+
+def _model_entries(training: dict) -> list[dict]:
+    """Return one entry a model, in the order in which they were trained."""
+    entries: dict[str, dict] = {}
+    for run in training["runs"]:
+        kept = {key: run[key] for key in ("model", "modalities", "n_parameters", "flops")}
+        entries.setdefault(run["model"], kept)
+    return list(entries.values())
