@@ -1,10 +1,10 @@
 """Whether predicted probabilities are what they say: calibration error, Brier score, log loss, reliability bins.
 
-    ECE = sum_b n_b / n |accuracy_b - confidence_b|,    Brier = mean sum_c (p_c - [y = c])^2,    log loss = -mean log p_y
+    ECE = sum_b n_b / n |accuracy_b - confidence_b|,   Brier = mean sum_c (p_c - [y = c])^2,   log loss = -mean log p_y
 
 The confidence is the largest probability (Guo et al. 2017). ECE in bins of equal width is what is usually reported;
-in bins of equal count it is steadier, and both are biased upward when bins hold few rows (Kumar et al. 2019), so neither
-is zero for a perfect model on finite rows. Brier 1950 (the sum over classes, 0 to 2); log loss in nats.
+in bins of equal count it is steadier, and both are biased upward when bins hold few rows (Kumar et al. 2019), so
+neither is zero for a perfect model on finite rows. Brier 1950 (the sum over classes, 0 to 2); log loss in nats.
 Rows of all seeds are pooled; intervals keep a unit's rows together.
 """
 

@@ -14,7 +14,8 @@ With 500 rows and no groups it covers 95 to 96 %. References: MacKinnon, Nielsen
 fractions near their ends.
 
 Assumes units drawn independently. Several seeds of one model are no further units: values are averaged over seeds, and
-a unit leaves all seeds at once.
+a unit leaves all seeds at once. Over folds, models share training rows; that dependence is in no interval of one
+cross-validation (Bengio & Grandvalet 2004).
 """
 
 from __future__ import annotations

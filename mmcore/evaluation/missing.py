@@ -62,7 +62,8 @@ def predict_subsets(
         InputError: where `predict` returns another number of rows.
 
     Example:
-        >>> outputs = predict_subsets(lambda rows, present: np.full((len(rows), 1), len(present)), np.arange(2), ["a", "b"])
+        >>> count = lambda rows, present: np.full((len(rows), 1), len(present))
+        >>> outputs = predict_subsets(count, np.arange(2), ["a", "b"])
         >>> outputs[("a", "b")].tolist()
         [[2], [2]]
     """

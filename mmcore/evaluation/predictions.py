@@ -203,8 +203,8 @@ def _check_same_rows(model: str, seeds: tuple[int, ...], blocks: list[pd.DataFra
             raise InputError("predictions", f"{model}, seed {seed}: a row predicted twice", "each row once per seed",
                              "Let each fold test its own rows only.")  # fmt: skip
         if not np.array_equal(names, ids):
-            raise InputError("predictions", f"{model}: seeds {seed} and {seeds[0]} predicted different rows",
-                             "the same rows under every seed", "Finish the missing runs before evaluating.")  # fmt: skip
+            raise InputError("predictions", f"{model}: other rows under seed {seed} than {seeds[0]}",
+                             "the same rows under every seed", "Finish the runs before evaluating.")  # fmt: skip
 
 
 def _units(groups: pd.Series) -> tuple[np.ndarray, str]:

@@ -109,7 +109,9 @@ def permutation_importance(
     """
     runs = [scores] if isinstance(scores, PermutedScores) else list(scores)
     if not runs or any(set(run.shuffled) != set(runs[0].shuffled) for run in runs):
-        raise InputError("scores", f"{len(runs)} runs", "one or more with the same modalities", "Shuffle the same ones.")
+        raise InputError(
+            "scores", f"{len(runs)} runs", "one or more with the same modalities", "Shuffle the same ones."
+        )
     rows = np.concatenate([run.rows for run in runs])
     units = rows if groups is None else np.asarray(groups)[rows]
     unit = "sample" if groups is None else "group"

@@ -2,11 +2,11 @@
 
     phi_m = sum_{A without m} |A|! (M - |A| - 1)! / M! * (v(A + m) - v(A)),    sum_m phi_m = v(all) - v(none)
 
-All 2^M subsets are needed, so M is limited to 10. v is any set function; for a model it is the mean score of rows (for a
-classifier: whether the row is right) with only the subset present. v(none) is a constant guess's score (`majority_rate`:
-always the most frequent class), the same for every row and class, so that values of a class are comparable across
-classes and their mean, weighted by class, is the overall value. The model's own answer to all-absent input is not used:
-it was never trained on it.
+All 2^M subsets are needed, so M is limited to 10. v is any set function; for a model it is the mean score of rows (for
+a classifier: whether the row is right) with only the subset present. v(none) is a constant guess's score
+(`majority_rate`: always the most frequent class), the same for every row and class, so that values of a class are
+comparable across classes and their mean, weighted by class, is the overall value. The model's own answer to all-absent
+input is not used: it was never trained on it.
 
 References: Shapley 1953; Lundberg & Lee 2017 for the use with models. Interactions between modalities are shared out in
 equal parts here and therefore invisible; two modalities under XOR get half of the gain each.
@@ -121,9 +121,7 @@ def modality_shapley(
     names = None if labels is None else np.asarray(labels).astype(str)
     if len(units) != n or (names is not None and len(names) != n):
         raise InputError("groups", f"{len(units)} groups or labels", f"{n}, one a row", "Pass one a row.")
-    if empty is None and names is None:
-        raise InputError("empty", "None without labels", "a number, or labels", "Give the score of a constant guess.")
-    base = float(np.unique(names, return_counts=True)[1].max() / n) if empty is None else float(empty)
+    base = _majority(names) if empty is None else float(empty)
     by_row = shapley_values({**rows, frozenset(): np.full(n, base)})
     unit = "sample" if groups is None else "group"
     overall = {name: mean_interval(values, units, level=level, unit=unit) for name, values in by_row.items()}
@@ -136,6 +134,12 @@ def modality_shapley(
                 by_class.append((label, {name: float(values[inside].mean()) for name, values in by_row.items()}))
     full = float(rows[frozenset(by_row)].mean())
     return ModalityShapley(overall, tuple(by_class), full, base)
+
+
+def _majority(names: np.ndarray | None) -> float:
+    if names is None:
+        raise InputError("empty", "None without labels", "a number, or labels", "Give the score of a constant guess.")
+    return float(np.unique(names, return_counts=True)[1].max() / len(names))
 
 
 def _players(v: Mapping[Subset, Any]) -> list[str]:

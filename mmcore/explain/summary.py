@@ -75,7 +75,8 @@ def explain(
         >>> f = pd.DataFrame({"model": "late_fusion", "seed": 0, "fold": 0, "part": "test", "sample_id": ["1", "2"],
         ...                   "group": None, "truth": ["x", "y"], "prediction": ["x", "y"],
         ...                   "p_0": [0.9, 0.4], "p_1": [0.1, 0.6]})
-        >>> e = explain({("a",): f}, {}, model="late_fusion", modalities=["a"], task="classification", classes=["x", "y"])
+        >>> e = explain({("a",): f}, {}, model="late_fusion", modalities=["a"], task="classification",
+        ...             classes=["x", "y"])
         >>> e["shapley"]["overall"]["a"]["value"]
         0.5
     """
