@@ -1,0 +1,43 @@
+"""Which modules of the project a module reaches through its imports, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("mmcore", "tasks", "flows")
+
+
+def module_path(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    if path.with_suffix(".py").is_file():
+        return path.with_suffix(".py")
+    return path / "__init__.py" if (path / "__init__.py").is_file() else None
+
+
+def imported(path: Path) -> set[str]:
+    """Names of project modules that the file imports anywhere, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in PACKAGES and module_path(name)}
+
+
+def reached(start: str, opaque: tuple[str, ...] = ()) -> set[str]:
+    """Every module that `start` reaches; those under `opaque` prefixes are named but not followed."""
+    seen, todo = set(), [start]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if not name.startswith(opaque or ("\0",)):
+            path = module_path(name)
+            assert path is not None
+            todo += imported(path)
+    return seen

@@ -1,0 +1,74 @@
+"""A project of its own for a test: the working tree's files in a fresh git repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+
+
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def edit_parameters(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = root / "params.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def keep_only(*names: str) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        content["datasets"] = {name: content["datasets"][name] for name in names}
+        content["report"]["pdf"] = False
+
+    return change
+
+
+TINY = keep_only("planted-tiny")
+
+
+def make_project(place: Path, change: Callable[[dict[str, Any]], None] = TINY) -> Path:
+    """Copy the working tree to `place`, change its parameters, and commit it there."""
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    for name in filter(None, listed):
+        if not name.startswith(("tests/", "docs/")) and (ROOT / name).is_file() and name != "dvc.lock":
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)
+    edit_parameters(place, change)
+    git(place, "init", "--quiet", "--initial-branch", "main")
+    git(place, "add", "--all")
+    git(place, *IDENTITY, "commit", "--quiet", "--message", "Start")
+    return place
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment without Prefect's settings, with the interpreter's scripts first."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")])
+    return {**inherited, "PATH": path, "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", **extra}
+
+
+def interplay(root: Path, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
+    """Run the command line in a project; its own code, not the installed one, is imported."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *arguments], cwd=root, env=environment(**extra), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def stages_run(done: subprocess.CompletedProcess) -> list[str]:
+    lines = done.stderr.splitlines()
+    return [line.split("'")[1] for line in lines if line.startswith("Running stage '")]
