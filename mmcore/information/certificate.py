@@ -6,7 +6,7 @@
 
 Any feasible q gives an upper and any feasible (alpha, beta) a lower bound; so an approximate point is first made
 feasible: q by two Sinkhorn sweeps and the rank-one rounding of Altschuler, Weed and Rigollet (2017), (alpha, beta) by
-shifting each row of alpha, then of beta, by max g. Beyond rounding errors (about 1e-15) nothing is assumed of the point.
+shifting each row of alpha, then of beta, by max g. Beyond rounding (about 1e-15) nothing is assumed of the point.
 """
 
 from __future__ import annotations

@@ -168,9 +168,7 @@ def _advance(state: _State, tol: float) -> _State:
     )
 
 
-def union_information_many(
-    a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATIONS
-) -> list[Union]:
+def union_information_many(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATIONS) -> list[Union]:
     """Return the union information of each table of a batch, in bits.
 
     Args:

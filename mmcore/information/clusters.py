@@ -1,0 +1,232 @@
+"""Atoms from rows by clustering: each source becomes symbols, the table of counts is decomposed exactly.
+
+    p(i, j, y) = #{rows with symbols i, j and label y} / N
+
+Reference: the CVX estimator of Liang et al. (2023), thesis section 3.2. Departures on purpose: discretisers are
+cross-fitted instead of fitted on the evaluated rows, the number of clusters follows the sample size, every table
+carries its certificate, and the atoms come raw and corrected with an interval.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcore.errors import InputError, unknown_name
+from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.information.discretise import KINDS, cross_fit, fold_units, n_distinct
+from mmcore.information.interval import corrected, interval, permuted_counts, resampled_counts
+from mmcore.information.pid import attempt_many, decompose
+from mmcore.information.samples import Samples, check_samples
+
+Float = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+_BATCH = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of the method "clusters".
+
+    Attributes:
+        clusters: number for each source, a pair, or "auto": the largest k <= `max_clusters` for which k1 k2 |Y| cells
+            hold `rows_per_cell` rows on average, at least 2. Sources of no more than `max_clusters` distinct rows keep
+            them as symbols wherever there is a row a cell.
+        max_clusters: limit of "auto".
+        components: principal components before k-means.
+        discretiser: "kmeans", or "quantile" or "width" for sources of one column.
+        n_folds: folds of the cross-fitting; 1 fits on all rows.
+        level: nominal coverage of the intervals.
+        rows_per_cell: rows a cell that "auto" aims at.
+        min_rows_per_cell: fewer than this on average is refused.
+        solver: of the table; resamples are solved by "auto".
+        tol: width of the certified interval of the table, bits; of the resamples 1e-6 at the narrowest.
+    """
+
+    clusters: int | str | tuple[int, int] = "auto"
+    max_clusters: int = 8
+    components: int = 10
+    discretiser: str = "kmeans"
+    n_folds: int = 5
+    level: float = 0.95
+    rows_per_cell: float = 5.0
+    min_rows_per_cell: float = 1.0
+    solver: str = "auto"
+    tol: float = 1e-9
+
+    def __post_init__(self) -> None:
+        if self.discretiser not in KINDS:
+            raise unknown_name("discretiser", self.discretiser, KINDS)
+        pair = self.clusters if isinstance(self.clusters, (tuple, list)) else (self.clusters, self.clusters)
+        for k in pair:
+            if len(pair) != 2 or not (k == "auto" or (isinstance(k, (int, np.integer)) and k >= 2)):
+                raise InputError("clusters", self.clusters, "'auto', an integer >= 2, or two of them", "Use 'auto'.")
+        for name, least in (("max_clusters", 2), ("components", 1), ("n_folds", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise InputError(name, value, f"an integer >= {least}", f"Pass {name}={least} or more.")
+        if not 0.0 < self.level < 1.0:
+            raise InputError("level", self.level, "a number between 0 and 1", "Pass for example level=0.95.")
+
+
+def read_options(options: dict[str, Any]) -> Options:
+    """Return the options, or the error that names the unknown one.
+
+    Example:
+        >>> read_options({"clusters": 4}).clusters
+        4
+    """
+    known = [field.name for field in dataclasses.fields(Options)]
+    for name in options:
+        if name not in known:
+            raise unknown_name("option of method 'clusters'", name, known)
+    return Options(**options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Clustered:
+    """An estimate with its resamples: `draws` (n_boot, 4) holds the atoms of each resample, in the order of ATOMS."""
+
+    pid: PID
+    draws: Float
+
+
+def choose_clusters(distinct: tuple[int, int], n_classes: int, n_rows: int, options: Options) -> tuple[int, int]:
+    """Return the number of clusters of each source, see `Options.clusters`.
+
+    Args:
+        distinct: distinct rows of each source, counted to one above `max_clusters`.
+
+    Example:
+        >>> choose_clusters((9, 9), 4, 640, Options())
+        (5, 5)
+        >>> choose_clusters((4, 4), 8, 200, Options())
+        (4, 4)
+    """
+    if isinstance(options.clusters, (tuple, list)):
+        return int(options.clusters[0]), int(options.clusters[1])
+    if not isinstance(options.clusters, str):
+        return int(options.clusters), int(options.clusters)
+    most = options.max_clusters
+    first, second = distinct
+    if max(distinct) <= most and first * second * n_classes * options.min_rows_per_cell <= n_rows:
+        return first, second
+    cells = n_rows / options.rows_per_cell / n_classes
+    k = max(2, min(most, int(np.sqrt(cells) + 1e-9)))
+    if min(distinct) >= k:
+        return k, k
+    few = max(2, min(distinct))
+    other = max(2, min(most, int(cells / few + 1e-9), max(distinct)))
+    return (few, other) if first <= second else (other, few)
+
+
+def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[int, int], dict[str, Any]]:
+    """Return the cell of each row, the alphabet sizes and what to record about the discretisation."""
+    n_rows, most = len(samples.labels), options.max_clusters
+    sources = (samples.x1, samples.x2)
+    distinct = (n_distinct(samples.x1, most), n_distinct(samples.x2, most))
+    wanted = choose_clusters(distinct, samples.n_classes, n_rows, options)
+    folds = None
+    if options.n_folds > 1:
+        folds = fold_units(samples.groups, n_rows, options.n_folds, seed=seed)
+    found = [
+        cross_fit(x, k, folds, kind=options.discretiser, components=options.components, seed=seed)
+        for x, k in zip(sources, wanted)
+    ]
+    (symbols1, fitted1), (symbols2, fitted2) = found
+    n1, n2 = fitted1.n_symbols, fitted2.n_symbols
+    n_cells = n1 * n2 * samples.n_classes
+    if n_rows < options.min_rows_per_cell * n_cells:
+        received = f"{n_rows} rows for {n1} x {n2} x {samples.n_classes} = {n_cells} cells"
+        allowed = f"at least {options.min_rows_per_cell:g} rows a cell"
+        raise InputError("x1, x2, y", received, allowed, "Collect more rows, or ask for fewer clusters or classes.")
+    record = {
+        "n_rows": n_rows,
+        "n_groups": None if samples.groups is None else int(samples.groups.max()) + 1,
+        "clusters": [n1, n2],
+        "n_classes": samples.n_classes,
+        "lossless": [fitted1.lossless, fitted2.lossless],
+        "n_folds": 1 if folds is None else int(folds.max()) + 1,
+    }
+    return (symbols1 * n2 + symbols2) * samples.n_classes + samples.labels, (n1, n2), record
+
+
+def _atoms_of(counts: list[Float], shape: tuple[int, int, int], tol: float) -> tuple[Float, int]:
+    """Return the atoms (n, 4) of those tables that could be certified, and how many could not."""
+    rows, failed = [], 0
+    for start in range(0, len(counts), _BATCH):
+        tables = [(c / c.sum()).reshape(shape) for c in counts[start : start + _BATCH]]
+        for result in attempt_many(tables, tol=tol):
+            if isinstance(result, NotCertified):
+                failed += 1
+            else:
+                rows.append([getattr(result, name) for name in ATOMS])
+    return np.array(rows, dtype=np.float64).reshape(-1, len(ATOMS)), failed
+
+
+def estimate_clusters(
+    x1: Any,
+    x2: Any,
+    y: Any,
+    *,
+    groups: Any = None,
+    seed: int = 0,
+    n_boot: int = 0,
+    n_null: int = 0,
+    **kw: Any,
+) -> Clustered:
+    """Return the estimate of `pid.estimate(method="clusters")` together with its resamples.
+
+    Args, Raises: as `pid.estimate`; options as `Options`.
+
+    Example:
+        >>> generator = np.random.default_rng(0)
+        >>> x1, x2 = generator.integers(0, 2, (2, 500))
+        >>> found = estimate_clusters(x1, x2, x1 & x2, n_boot=20)
+        >>> found.draws.shape, found.pid.status
+        ((20, 4), 'estimated')
+    """
+    options = read_options(kw)
+    for name, value in (("n_boot", n_boot), ("n_null", n_null)):
+        if not isinstance(value, (int, np.integer)) or value < 0 or (name == "n_boot" and value == 1):
+            raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
+    samples = check_samples(x1, x2, y, groups)
+    cells, (n1, n2), record = _table(samples, options, seed)
+    shape = (n1, n2, samples.n_classes)
+    n_cells = n1 * n2 * samples.n_classes
+    counts = np.bincount(cells, minlength=n_cells).astype(np.float64)
+    table = decompose((counts / counts.sum()).reshape(shape), solver=options.solver, tol=options.tol)
+
+    resample_tol = max(options.tol, 1e-6)
+    resampled = list(resampled_counts(cells, n_cells, samples.groups, n_boot, seed=seed)) if n_boot else []
+    draws, failed = _atoms_of(resampled, shape, resample_tol)
+    sources = cells // samples.n_classes
+    permuted = permuted_counts(sources, samples.labels, samples.n_classes, n_cells, n_null, seed=seed)
+    null, null_failed = _atoms_of(list(permuted), shape, resample_tol)
+
+    raw = np.array([getattr(table, name) for name in ATOMS])
+    better = dict(zip(ATOMS, corrected(raw, draws).tolist())) if n_boot else None
+    ends = interval(raw, draws, options.level).tolist() if n_boot else []
+    pid = dataclasses.replace(
+        table,
+        status="estimated",
+        method="clusters",
+        seed=seed,
+        corrected=better,
+        interval={name: (low, high) for name, (low, high) in zip(ATOMS, ends)} if n_boot else None,
+        null={name: tuple(null[:, k].tolist()) for k, name in enumerate(ATOMS)} if n_null else None,
+        diagnostics={
+            **table.diagnostics,
+            **record,
+            "n_boot": n_boot,
+            "n_resamples_failed": failed,
+            "n_null": n_null,
+            "n_permutations_failed": null_failed,
+            "level": options.level,
+        },
+    )
+    return Clustered(pid, draws)
