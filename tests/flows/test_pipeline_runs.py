@@ -1,0 +1,131 @@
+"""`dvc repro` through the command line: what runs, what does not, and that the same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from projects import TINY, environment, interplay, make_project, stages_run
+
+
+def digests(root: Path) -> dict[str, str]:
+    """Path -> sha256 of everything that the pipeline emitted."""
+    files = [path for top in ("reports", "results", "data/prepared") for path in sorted((root / top).rglob("*"))]
+    kept = [path for path in files if path.is_file() and path.name not in (".gitignore", "cost.json")]
+    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+
+
+STAGES = [f"{name}@planted-tiny" for name in ("prepare", "estimate", "select", "learn", "report")] + ["index"]
+
+
+def test_a_report_stands_at_the_end(finished):
+    page = (finished / "reports" / "planted-tiny" / "index.html").read_text(encoding="utf-8")
+    assert "planted-tiny" in page
+    assert (finished / "reports" / "index.html").is_file()
+
+
+def test_nothing_to_do_runs_no_stage(finished):
+    assert stages_run(interplay(finished, "run")) == []
+
+
+def test_a_second_clone_gives_the_same_bytes(finished, tmp_path):
+    other = make_project(tmp_path / "elsewhere" / "deeper", TINY)
+    assert stages_run(interplay(other, "run")) == STAGES
+    assert (other / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
+    assert digests(other) == digests(finished)
+
+
+@pytest.mark.parametrize(
+    ("setting", "stages"),
+    [
+        ("explain.n_repeats=2", ["learn@planted-tiny", "report@planted-tiny", "index"]),
+        ("schedule.cron=0 4 * * *", []),
+        ("validate.min_class_rows=20", ["prepare@planted-tiny", "report@planted-tiny", "index"]),
+    ],
+)
+def test_a_changed_parameter_reruns_only_what_depends_on_it(copy_of_finished, setting, stages):
+    ran = stages_run(interplay(copy_of_finished, "run", "-S", setting))
+    # The card, and with it the index, changes only where a number of it does.
+    assert [name for name in ran if name != "index"] == [name for name in stages if name != "index"]
+
+
+def test_new_rows_rerun_that_dataset_only(toy_project, finished):
+    from conftest import toy_table
+    from projects import edit_parameters
+
+    project = toy_project()
+
+    def add_planted(content: dict) -> None:
+        import yaml
+
+        tiny = yaml.safe_load((finished / "params.yaml").read_text(encoding="utf-8"))["datasets"]["planted-tiny"]
+        content["datasets"]["planted-tiny"] = tiny
+
+    edit_parameters(project, add_planted)
+    first = stages_run(interplay(project, "run"))
+    assert {"prepare@moods", "prepare@planted-tiny"} <= set(first)
+    more = toy_table(440)
+    more.to_csv(project / "mine" / "moods.csv", index=False)
+    again = stages_run(interplay(project, "run"))
+    assert "prepare@moods" in again and "report@moods" in again
+    assert not [name for name in again if "planted-tiny" in name]
+
+
+@pytest.mark.parametrize("moment", [0.15, 0.4, 0.7])
+def test_a_killed_run_is_completed_by_the_next_one(finished, tmp_path, moment):
+    """SIGKILL somewhere on the way: what stands is old or new, never half; the next run ends as if nothing happened."""
+    project = make_project(tmp_path / "project", TINY)
+    started = time.monotonic()
+    command = [sys.executable, "-m", "flows.cli", "run"]
+    with subprocess.Popen(
+        command, cwd=project, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:  # fmt: skip
+        # The whole run takes about 20 s on two quiet cores; the share decides the step, whichever it is.
+        while time.monotonic() - started < moment * 20 and child.poll() is None:
+            time.sleep(0.05)
+        os.killpg(child.pid, signal.SIGKILL)
+    interplay(project, "run")
+    assert (project / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
+    assert digests(project) == digests(finished)
+
+
+def test_a_full_disk_leaves_the_previous_results(copy_of_finished):
+    before = digests(copy_of_finished)
+    program = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "import runpy; sys.argv = ['prepare', '--dataset', 'planted-tiny']\n"
+        "runpy.run_module('flows.prepare', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=copy_of_finished, env=environment(PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "disk: received" in done.stderr and "Free some" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert digests(copy_of_finished) == before
+
+
+def test_quarantined_rows_are_set_aside_with_reasons(toy_project):
+    from conftest import toy_table
+
+    table = toy_table()
+    table.loc[3, "voice_pitch"] = float("inf")
+    project = toy_project(table)
+    interplay(project, "run")
+    import json
+
+    checks = json.loads((project / "results" / "moods" / "checks.json").read_text())
+    assert checks["n_quarantined"] == 1
+    assert checks["quarantine"] == [{"sample_id": "row0003", "reasons": ["voice holds an infinite number"]}]
+    aside = list((project / ".interplay" / "prepare").glob("*/quarantine.parquet"))
+    assert pd.read_parquet(aside[0])["reasons"].to_list() == ["voice holds an infinite number"]
