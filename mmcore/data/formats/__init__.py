@@ -1,0 +1,172 @@
+"""Readers: from files that users already have to a `Dataset`, by the `source:` block of params.yaml.
+
+`READERS` is the table of what there is; `check_source` finds every problem of a block without touching a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmcore.data import Dataset
+from mmcore.data.formats import affect, folders, npz, planted, table
+from mmcore.data.formats.checking import modality_problems, option_problems
+from mmcore.data.formats.label_rows import label_names
+from mmcore.data.formats.options import COMMON, TYPES, Option
+from mmcore.data.formats.table_rows import table_problems
+from mmcore.data.spec import check_label_column
+from mmcore.errors import InputError, unknown_name
+
+__all__ = ["READERS", "TYPES", "Option", "Reader", "check_source", "find_reader", "read", "table_problems"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format: its name, the function that reads it, a summary, and the options it takes.
+
+    `kinds` are the kinds of modality it reads; empty where its modalities are not declared.
+    """
+
+    name: str
+    function: Callable[..., Dataset]
+    summary: str
+    options: tuple[Option, ...]
+    modality_options: tuple[Option, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+def _with_common(own: tuple[Option, ...], common: tuple[Option, ...] = COMMON) -> tuple[Option, ...]:
+    named = {option.name for option in own}
+    return (*(option for option in common if option.name not in named), *own)
+
+
+_NOT_PLANTED = ("modalities", "label", "task", "classes", "groups", "split", "folds", "sample_id", "where")
+_PLANTED = tuple(option for option in COMMON if option.name not in _NOT_PLANTED)
+
+READERS = (
+    Reader(
+        "npz",
+        npz.read_npz,
+        "arrays by key in one .npz file",
+        _with_common(npz.OPTIONS),
+        npz.MODALITY_OPTIONS,
+        npz.MODALITY_KINDS,
+    ),
+    Reader(
+        "table",
+        table.read_table,
+        "groups of columns of one csv or parquet",
+        _with_common(table.OPTIONS),
+        table.MODALITY_OPTIONS,
+        table.MODALITY_KINDS,
+    ),
+    Reader(
+        "folders",
+        folders.read_folders,
+        "image and wav files listed by an index table",
+        _with_common(folders.OPTIONS),
+        folders.MODALITY_OPTIONS,
+        folders.MODALITY_KINDS,
+    ),
+    Reader(
+        "affect",
+        affect.read_affect,
+        "pickles of the MultiBench affect sets, without running code",
+        _with_common(affect.OPTIONS, affect.INHERITED),
+        affect.MODALITY_OPTIONS,
+        affect.MODALITY_KINDS,
+    ),
+    Reader(
+        "planted",
+        planted.read_planted,
+        "made data whose interactions are known",
+        _with_common(planted.OPTIONS, _PLANTED),
+    ),
+)
+
+
+def find_reader(name: str) -> Reader:
+    """Return the reader called `name`.
+
+    Raises:
+        InputError: where there is none, with the nearest name.
+
+    Example:
+        >>> find_reader("table").summary
+        'groups of columns of one csv or parquet'
+    """
+    for reader in READERS:
+        if reader.name == name:
+            return reader
+    raise unknown_name("reader", str(name), [reader.name for reader in READERS])
+
+
+def check_source(source: Mapping[str, Any]) -> list[InputError]:
+    """Return every problem of a `source:` block; an empty list where there is none. No file is touched.
+
+    Args:
+        source: the block as YAML gives it.
+
+    Example:
+        >>> [str(p.argument) for p in check_source({"reader": "npz", "path": "a.npz", "lable": "y"})]
+        ['lable', 'modalities']
+        >>> check_source({"reader": "npzz"})[0].remedy
+        "Did you mean 'npz'?"
+    """
+    name = source.get("reader")
+    if name is None:
+        names = ", ".join(reader.name for reader in READERS)
+        return [InputError("reader", "nothing", names, "Add 'reader:' with one of these.")]
+    try:
+        reader = find_reader(name)
+    except InputError as error:
+        return [error]
+    problems = option_problems(source, reader.options)
+    problems += modality_problems(source.get("modalities"), reader.modality_options, reader.kinds)
+    wrong = {problem.argument for problem in problems}
+    if "label" in source and "label" not in wrong:
+        problems += _label_problems(source)
+    return problems
+
+
+def _label_problems(source: Mapping[str, Any]) -> list[InputError]:
+    """A label is stored under its name, which must be a valid one; the mapping form renames it."""
+    names = label_names(source)
+    if source.get("task") == "multilabel" and len(names) > 1:
+        return []
+    problems = []
+    for stored, name in names.items():
+        try:
+            check_label_column(stored)
+        except InputError as error:
+            remedy = f"Write 'label: {{label: {name}}}' to store it under another name."
+            problems.append(InputError("label", error.received, error.allowed, remedy))
+    return problems
+
+
+def read(source: Mapping[str, Any], root: str | Path, *, name: str) -> Dataset:
+    """Return the dataset that a `source:` block describes.
+
+    Args:
+        source: the block of params.yaml.
+        root: the folder that its `path` starts from.
+        name: of the dataset.
+
+    Raises:
+        InputError: the first problem of the block, then those of the files.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.csv").write_text("y,a,b\\n" + "no,1,2\\nyes,3,4\\n" * 10)
+        >>> modalities = {name: {"columns": [name], "kind": "tabular"} for name in ("a", "b")}
+        >>> block = {"reader": "table", "path": "a.csv", "label": "y", "modalities": modalities}
+        >>> read(block, folder, name="tiny").spec.label().classes
+        ('no', 'yes')
+    """
+    problems = check_source(source)
+    if problems:
+        raise problems[0]
+    return find_reader(source["reader"]).function(source, Path(root), name=name)
