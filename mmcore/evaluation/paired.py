@@ -28,7 +28,8 @@ from mmcore.seeds import stream
 
 EXACT_UNITS = 13
 DRAWS = 9999
-_CHUNK = 1000
+_CHUNK_NUMBERS = 2_000_000
+_TINY = 1e-12  # differences of sums below this are rounding
 
 
 @dataclass(frozen=True)
@@ -111,37 +112,65 @@ def _p_value(
 
 
 def _sign_flip(a: np.ndarray, b: np.ndarray, metric: Metric, difference: float, seed: int) -> tuple[float, str]:
-    """p of swapping the two models within units; `a`, `b`: (S, G, d) unit sums, S may differ."""
-    _, function = statistics(metric)
+    """p of swapping the two models within units; `a`, `b`: (S, G, d) unit sums, S may differ for plain means."""
     if metric.mean:
-        # seeds averaged first: a mean is the same function of averaged sums
-        a, b = a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True)
-    elif a.shape[0] != b.shape[0]:
+        # seeds averaged first: a mean is the same function of averaged sums, and only the first sum differs
+        return _sign_flip_of_means((a.mean(axis=0) - b.mean(axis=0))[:, 0], seed)
+    if a.shape[0] != b.shape[0]:
         raise InputError("seeds", f"{a.shape[0]} and {b.shape[0]}", "as many for both models", "Train the same seeds.")
+    _, function = statistics(metric)
     step = b - a
-    moving = np.abs(step).max(axis=(0, 2)) > 1e-12
-    step = step[:, moving]
+    step = step[:, np.abs(step).max(axis=(0, 2)) > _TINY]
     n_moving = step.shape[1]
     if n_moving == 0:
         return 1.0, "no unit differs"
-    if metric.mean and np.ptp(np.abs(step[0, :, 0])) < 1e-12:
-        # sums of n equal steps: the number of positive ones is binomial (McNemar)
-        wins = int((step[0, :, 0] < 0).sum())
-        return min(1.0, 2.0 * float(binom.cdf(min(wins, n_moving - wins), n_moving, 0.5))), "exact sign test"
-    exact = n_moving <= EXACT_UNITS
-    if exact:
-        flips = (np.arange(2**n_moving)[:, None] >> np.arange(n_moving)) & 1
-    else:
-        flips = stream(seed, "sign flip").integers(0, 2, (DRAWS, n_moving))
     total_a, total_b = a.sum(axis=1), b.sum(axis=1)
-    hits = 0
-    for chunk in np.array_split(flips, max(1, len(flips) // _CHUNK)):
-        moved = np.einsum("pg,sgd->psd", chunk.astype(float), step, optimize=True)
+
+    def extreme(flips: np.ndarray) -> int:
+        moved = np.einsum("pg,sgd->psd", flips.astype(float), step, optimize=True)
         flipped = (function(total_a + moved) - function(total_b - moved)).mean(axis=1)
-        hits += int((np.abs(flipped) >= abs(difference) - 1e-12).sum())
-    if exact:
-        return hits / len(flips), "exact sign flip"
+        return int((np.abs(flipped) >= abs(difference) - _TINY).sum())
+
+    if n_moving <= EXACT_UNITS:
+        return extreme(_all_flips(n_moving)) / 2**n_moving, "exact sign flip"
+    generator = stream(seed, "sign flip")
+    sizes = _chunks(n_moving + step.shape[0] * step.shape[2])
+    hits = sum(extreme(generator.integers(0, 2, (size, n_moving), dtype=np.int8)) for size in sizes)
     return (1 + hits) / (1 + DRAWS), f"sign flip, {DRAWS} draws"
+
+
+def _sign_flip_of_means(differences: np.ndarray, seed: int) -> tuple[float, str]:
+    """p of the sum of (G,) unit differences under random signs; equal sizes are drawn together as a binomial."""
+    moving = differences[np.abs(differences) > _TINY]
+    n_moving, observed = len(moving), abs(float(moving.sum()))
+    if n_moving == 0:
+        return 1.0, "no unit differs"
+    sizes, counts = np.unique(np.round(np.abs(moving), 12), return_counts=True)
+    if len(sizes) == 1:
+        wins = int((moving > 0).sum())
+        return min(1.0, 2.0 * float(binom.cdf(min(wins, n_moving - wins), n_moving, 0.5))), "exact sign test"
+    # sums of rounded sizes may miss the observed one by this much
+    slack = 1e-11 * n_moving
+    if n_moving <= EXACT_UNITS:
+        sums = (1 - 2 * _all_flips(n_moving)) @ moving
+        return float((np.abs(sums) >= observed - slack).mean()), "exact sign flip"
+    generator = stream(seed, "sign flip")
+    hits = 0
+    for size in _chunks(len(sizes)):
+        positive = generator.binomial(counts, 0.5, (size, len(counts)))
+        hits += int((np.abs((2 * positive - counts) @ sizes) >= observed - slack).sum())
+    return (1 + hits) / (1 + DRAWS), f"sign flip, {DRAWS} draws"
+
+
+def _all_flips(n: int) -> np.ndarray:
+    """(2^n, n) of 0 and 1: every choice of units to swap."""
+    return (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+
+
+def _chunks(width: int) -> list[int]:
+    """Sizes of the parts in which DRAWS rows of `width` numbers are drawn, so that a part stays near 16 MB."""
+    size = max(1, min(DRAWS, _CHUNK_NUMBERS // width))
+    return [min(size, DRAWS - start) for start in range(0, DRAWS, size)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
