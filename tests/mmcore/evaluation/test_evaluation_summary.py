@@ -141,6 +141,7 @@ def test_brier_and_log_loss_equal_scikit_learn():
 def test_bins_by_hand():
     confidence, hit = np.array([0.55, 0.58, 0.95]), np.array([1.0, 0.0, 1.0])
     assert equal_width_bins(confidence, 10).tolist() == [5, 5, 9]
+    assert equal_width_bins(np.array([0.6, 1.0]), 10).tolist() == [5, 9]  # an edge belongs to the bin below it
     # |1 - 1.13| / 3 + |1 - 0.95| / 3
     assert calibration_error(confidence, hit, equal_width_bins(confidence, 10)) == pytest.approx(0.18 / 3)
     counts = np.bincount(equal_count_bins(np.linspace(0.5, 1, 100), 4))
