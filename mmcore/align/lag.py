@@ -37,7 +37,7 @@ class Lag:
         threshold: correlation that chance stays under with probability 1 - alpha over the whole search.
         runner_up: the next highest separate peak, or None.
         status: "found" or "refused".
-        reason: why it is refused, else "".
+        refusals: why it is refused: "below_chance", "edge_of_search", "ambiguous"; empty when found.
         lags: (L,) lags searched, steps.
         correlation: (L,) r(l).
     """
@@ -47,7 +47,7 @@ class Lag:
     threshold: float
     runner_up: float | None
     status: str
-    reason: str
+    refusals: tuple[str, ...]
     lags: np.ndarray
     correlation: np.ndarray
 
@@ -185,15 +185,13 @@ def _judge(lags: np.ndarray, correlation: np.ndarray, deviation: float, alpha: f
     at_edge = peak in (0, len(lags) - 1)
     lag = float(lags[peak]) + (0.0 if at_edge else _fraction(correlation, peak))
     runner_up = _runner_up(correlation, peak)
-    reasons = []
-    if score <= threshold:
-        reasons.append(f"the peak {score:.3f} is not above what chance gives, {threshold:.3f}")
-    if at_edge:
-        reasons.append("the highest correlation lies at the edge of the search")
-    if runner_up is not None and runner_up >= _SAME_HEIGHT * score:
-        reasons.append(f"another lag correlates as well, {runner_up:.3f} beside {score:.3f}")
-    status = REFUSED if reasons else FOUND
-    return Lag(lag, score, threshold, runner_up, status, "; ".join(reasons), lags, correlation)
+    refusals = {
+        "below_chance": score <= threshold,
+        "edge_of_search": at_edge,
+        "ambiguous": runner_up is not None and runner_up >= _SAME_HEIGHT * score,
+    }
+    given = tuple(code for code, holds in refusals.items() if holds)
+    return Lag(lag, score, threshold, runner_up, REFUSED if given else FOUND, given, lags, correlation)
 
 
 def _fraction(correlation: np.ndarray, peak: int) -> float:

@@ -117,7 +117,7 @@ def delay(values: np.ndarray, samples: float) -> np.ndarray:
     y_t = sum_k x_k sinc(t - samples - k) window(t - samples - k), normalised so that a constant stays what it is.
 
     Example:
-        >>> delay(np.arange(4.0), 1).ravel().tolist()
+        >>> delay(np.arange(4.0), 1).ravel().round(9).tolist()
         [0.0, 0.0, 1.0, 2.0]
     """
     steps = as_steps(values, "values")

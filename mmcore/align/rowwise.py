@@ -20,9 +20,7 @@ from mmcore.data.spec import SPLITS
 from mmcore.errors import InputError, unknown_name
 
 
-def match_rows(
-    ds: Dataset, reference: str, *, features: str, **settings: Any
-) -> tuple[Dataset, dict[str, Any]]:
+def match_rows(ds: Dataset, reference: str, *, features: str, **settings: Any) -> tuple[Dataset, dict[str, Any]]:
     """Return the dataset with the rows of every other modality matched to the reference's rows.
 
     For data whose rows were never paired: labels and groups stay with the reference. A part where either modality has
@@ -102,12 +100,14 @@ def fit_correlation_on(
     train = train[ds.presence(first)[train] & ds.presence(second)[train]]
     if not len(train):
         raise InputError("reference", "no train row with both views", "rows with both", "Choose other modalities.")
-    views = [_observations(ds, name, train, over) for name in (first, second)]
-    if len(views[0]) != len(views[1]):
+    lengths = [_lengths(ds, name, train) for name in (first, second)]
+    if over == "steps" and (lengths[0] != lengths[1]).any():
+        row = int(train[np.flatnonzero(lengths[0] != lengths[1])[0]])
         raise InputError(
-            "over", f"'steps' with {len(views[0])} and {len(views[1])} steps", "equal lengths",
+            "over", f"'steps' with sequences of other lengths, first in row {row}", "equal lengths in every sample",
             "Bring both to one clock first (words, resample).",
         )  # fmt: skip
+    views = [_observations(ds, name, train, over) for name in (first, second)]
     return fit_correlation(views[0], views[1], components=components, ridge=ridge)
 
 
@@ -135,6 +135,13 @@ def apply_correlation(
         kind, rate = (spec.kind, spec.rate) if over == "steps" else ("embedding", None)
         new[name], specs[name] = array, spec_of_array(name, array, kind=kind, rate=rate, unit=None)
     return ds.replace(new, specs=specs)
+
+
+def _lengths(ds: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
+    array = ds[name]
+    if isinstance(array, Ragged):
+        return array.lengths[rows]
+    return np.full(len(rows), array.shape[1] if array.ndim > 1 else 1)
 
 
 def _observations(ds: Dataset, name: str, rows: np.ndarray, over: str) -> np.ndarray:

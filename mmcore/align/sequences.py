@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +88,12 @@ class SequenceModality:
             )  # fmt: skip
         count = len(self.array[row])
         return np.arange(count)[:, None] / self.spec.rate + np.array([0.0, 1.0 / self.spec.rate])
+
+
+def step_count(modality: SequenceModality) -> int:
+    """Return the number of steps that every sample of a fixed-length modality has, the longest of a ragged one."""
+    array = modality.array
+    return int(array.lengths.max(initial=0)) if isinstance(array, Ragged) else int(array.shape[1])
 
 
 def sequence_modalities(ds: Dataset, method: str, reference: str | None) -> dict[str, SequenceModality]:
@@ -197,8 +202,3 @@ def untouched(ds: Dataset, names: Iterable[str]) -> dict[str, dict[str, Any]]:
         detail = "has a time axis and keeps its own clock" if timed else "has no time axis; passed through"
         record[name] = {"operation": "unchanged" if timed else "static", "detail": detail}
     return record
-
-
-def with_rate(spec: ModalitySpec, rate: float | None) -> ModalitySpec:
-    """Return `spec` on another clock."""
-    return dataclasses.replace(spec, rate=rate)

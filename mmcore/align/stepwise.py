@@ -39,9 +39,7 @@ class Projection(Protocol):
         """Return values (m, d) on the n steps of x."""
 
 
-def warp_steps(
-    ds: Dataset, reference: str, *, features: str, band: float | None
-) -> tuple[Dataset, dict[str, Any]]:
+def warp_steps(ds: Dataset, reference: str, *, features: str, band: float | None) -> tuple[Dataset, dict[str, Any]]:
     """Return the dataset with every sequence warped onto the reference by dynamic time warping."""
 
     def solve(pairs: Pairs) -> list[Warping]:
@@ -54,14 +52,10 @@ def warp_steps(
             found.update(zip(members, dynamic_time_warpings(x, y, band=band), strict=True))
         return [found[i] for i in range(len(pairs))]
 
-    return _project_steps(
-        ds, reference, "warping", features, solve, lambda warping: {"mean_cost": warping.mean_cost}
-    )
+    return _project_steps(ds, reference, "warping", features, solve, lambda warping: {"mean_cost": warping.mean_cost})
 
 
-def match_steps(
-    ds: Dataset, reference: str, *, features: str, **settings: Any
-) -> tuple[Dataset, dict[str, Any]]:
+def match_steps(ds: Dataset, reference: str, *, features: str, **settings: Any) -> tuple[Dataset, dict[str, Any]]:
     """Return the dataset with every sequence's steps matched to the reference's by optimal transport.
 
     Raises:

@@ -90,8 +90,8 @@ def match(
     _check(a, b, solver, regularisation, share, tolerance)
     n, m = len(a), len(b)
     weights = np.full(n, 1.0 / n), np.full(m, 1.0 / m)
-    with warnings.catch_warnings():
-        # POT warns where it stops early; the status says it instead
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+        # POT warns where it stops early or overflows; the status says it instead
         warnings.simplefilter("ignore", UserWarning)
         plan, cost, iterations, stopped = _solve(
             a, b, weights, solver, regularisation, share, max_iterations, tolerance
