@@ -75,10 +75,10 @@ def _meaning_problems(content: Mapping[str, Any]) -> list[InputError]:
 
 def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
     from mmcore.evaluation.metrics import METRICS
-    from mmcore.information.pid import METHODS
+    from mmcore.information.pid import ESTIMATORS
 
     choices = (
-        ("estimate", "method", [method.name for method in METHODS]),
+        ("estimate", "method", list(ESTIMATORS)),
         ("evaluate", "metric", ["auto", *(metric.name for metric in METRICS)]),
     )
     found = []
