@@ -48,9 +48,8 @@ def _positions(ds: Dataset, rows: Mapping[str, np.ndarray] | None, part: str) ->
     return chosen.astype(np.int64)
 
 
-def _part(ds: Dataset, label: LabelSpec, rows: Mapping[str, np.ndarray] | None, name: str) -> Part:
+def _part(ds: Dataset, label: LabelSpec, every: np.ndarray, rows: Mapping[str, np.ndarray] | None, name: str) -> Part:
     positions = _positions(ds, rows, name)
-    every = ds.labels(label.column)
     positions = positions[labelled(every[positions])]
     if len(positions) == 0:
         raise InputError(
@@ -81,7 +80,8 @@ def training_parts(ds: Dataset, label: LabelSpec, rows: Mapping[str, np.ndarray]
     Raises:
         InputError: when a part has no labelled row, training rows have one label only, or a row is in both parts.
     """
-    train, valid = _part(ds, label, rows, "train"), _part(ds, label, rows, "valid")
+    every = ds.labels(label.column)
+    train, valid = (_part(ds, label, every, rows, name) for name in ("train", "valid"))
     shared = np.intersect1d(train.rows, valid.rows)
     if len(shared):
         sample = ds.samples["sample_id"].iloc[int(shared[0])]

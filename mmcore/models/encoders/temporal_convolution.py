@@ -1,10 +1,13 @@
-"""Strided convolutions over time, pooled by mean and maximum, for sequences of any length.
+"""Strided convolutions over time, pooled, beside plain statistics of the input, for sequences of any length.
 
-    h_l[t] = relu(b_l + sum_k W_l[k] h_{l-1}[s t + k]),  |k| <= K / 2;   z = relu(W [mean_t h_L[t], max_t h_L[t]] + b)
+    h_l[t] = relu(b_l + sum_k W_l[k] h_{l-1}[s_l t + k]),  |k| <= K_l / 2;
+    z = relu(W [mean_t h_L, max_t h_L, mean_t x, std_t x, min_t x, max_t x] + b)
 
-Reference: Waibel et al. 1989, Phoneme recognition using time-delay neural networks (TASSP 37:3).
-Steps beyond a sequence's length are zero before every layer and left out of both pools, so the amount of padding does
-not matter. A present but empty sequence pools to zeros. Strides of 2 halve the length at each layer.
+Reference: Waibel et al. 1989, Phoneme recognition using time-delay neural networks (TASSP 37:3); statistics pooling as
+in Snyder et al. 2018, X-vectors (ICASSP). The input's own statistics are there because level and spread, which a small
+convolution learns slowly from few sequences, often say most.
+Steps beyond a sequence's length are zero before every layer and left out of every pool, so the amount of padding does
+not matter. A present but empty sequence pools to zeros.
 """
 
 from __future__ import annotations
@@ -12,12 +15,33 @@ from __future__ import annotations
 import itertools
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmcore.models.standardisation import within_lengths
 
-_STRIDE = 2
+KERNELS, STRIDES = (7, 5), (4, 2)
+
+
+def statistics(
+    values: Float[Tensor, "batch channels time"], lengths: Int[Tensor, " batch"] | None
+) -> Float[Tensor, "batch 4*channels"]:
+    """Return mean, standard deviation, minimum and maximum over each sequence's own steps; zeros where it is empty.
+
+    Example:
+        >>> statistics(torch.tensor([[[1.0, 3.0, 0.0]]]), torch.tensor([2])).tolist()
+        [[2.0, 1.0, 1.0, 3.0]]
+    """
+    if lengths is None:
+        spread, mean = torch.std_mean(values, 2, correction=0)
+        return torch.cat([mean, spread, values.min(2).values, values.max(2).values], 1)
+    inside: Bool[Tensor, "batch 1 time"] = within_lengths(lengths, values.shape[2])[:, None]
+    steps = lengths.clamp(min=1)[:, None]
+    mean = (values * inside).sum(2) / steps
+    spread = (((values - mean[..., None]) * inside).square().sum(2) / steps).sqrt()
+    least = values.masked_fill(~inside, float("inf")).min(2).values
+    most = values.masked_fill(~inside, -float("inf")).max(2).values
+    return torch.cat([mean, spread, least, most], 1).masked_fill((lengths == 0)[:, None], 0.0)
 
 
 class TemporalConvolution(nn.Module):
@@ -29,38 +53,30 @@ class TemporalConvolution(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        *,
-        width: int = 64,
-        kernel: int = 5,
-        filters: tuple[int, ...] = (16, 32),
-        dropout: float = 0.1,
+        self, channels: int, *, width: int = 64, filters: tuple[int, int] = (16, 32), dropout: float = 0.1
     ) -> None:
         super().__init__()
         self.features = width
-        sizes = (channels, *filters)
+        sizes = itertools.pairwise((channels, *filters))
         self.convolutions = nn.ModuleList(
             [
-                nn.Conv1d(before, after, kernel, stride=_STRIDE, padding=kernel // 2)
-                for before, after in itertools.pairwise(sizes)
+                nn.Conv1d(before, after, kernel, stride=stride, padding=kernel // 2)
+                for (before, after), kernel, stride in zip(sizes, KERNELS, STRIDES)
             ]
         )
-        self.project = nn.Sequential(nn.Linear(2 * sizes[-1], width), nn.ReLU(), nn.Dropout(dropout))
+        self.project = nn.Sequential(nn.Linear(2 * filters[-1] + 4 * channels, width), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(
         self, values: Float[Tensor, "batch time channels"], lengths: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch width"]:
         """Return the representation."""
         hidden = values.transpose(1, 2)  # (B, channels, T)
-        for convolution in self.convolutions:
-            hidden = convolution(hidden).relu_()  # (B, filters, ceil(T / 2))
+        plain = statistics(hidden, lengths)
+        for convolution, stride in zip(self.convolutions, STRIDES):
+            hidden = convolution(hidden).relu_()  # (B, filters, ceil(T / stride))
             if lengths is not None:
-                lengths = (lengths + _STRIDE - 1) // _STRIDE
-                hidden = hidden * within_lengths(lengths, hidden.shape[2])[:, None, :]
-        if lengths is None:
-            mean = hidden.mean(2)
-        else:
-            mean = hidden.sum(2) / lengths.clamp(min=1)[:, None]
+                lengths = (lengths + stride - 1) // stride
+                hidden = hidden * within_lengths(lengths, hidden.shape[2])[:, None]
+        mean = hidden.mean(2) if lengths is None else hidden.sum(2) / lengths.clamp(min=1)[:, None]
         # After relu nothing is negative, so the zeros beyond the end never win the maximum.
-        return self.project(torch.cat([mean, hidden.amax(2)], 1))
+        return self.project(torch.cat([mean, hidden.max(2).values, plain], 1))
