@@ -129,7 +129,8 @@ def union_information(
         with warnings.catch_warnings():
             # The certificate judges an inaccurate point, and the status is returned: no need for the warning.
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            program.problem.solve(solver=name, **options)
+            # A kept solver object would keep its settings too, and a result must not depend on earlier solves.
+            program.problem.solve(solver=name, warm_start=False, **options)
     except cp.SolverError as error:
         return Union(-np.inf, np.inf, f"failed: {error}", "cvxpy", 0, np.inf)
     iterations = int(program.problem.solver_stats.num_iters or 0)
