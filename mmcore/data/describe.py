@@ -17,8 +17,9 @@ def describe(ds: Dataset) -> dict[str, Any]:
     Returns:
         `n_samples`; `splits` and `folds` (name -> count); `groups` (`n`, smallest, median, largest) or None; `labels`
         and `modalities` (lists in order). A label has its task, `n_labelled`, and `classes` with count and share, or
-        the minimum, mean, standard deviation and maximum of a regression. A modality has kind, shape, dtype, `n_missing`,
-        `missing_rate` (share of samples without it), and, where ragged, the shortest, median and longest present one.
+        the minimum, mean, standard deviation and maximum of a regression. A modality has kind, shape, dtype,
+        `n_missing`, `missing_rate` (share of samples without it) and, where ragged, `length`: the shortest, median and
+        longest present one in steps.
 
     Example:
         >>> from mmcore.data import from_arrays
@@ -53,8 +54,10 @@ def _label(ds: Dataset, label: LabelSpec) -> dict[str, Any]:
     if label.task == "regression":
         known = values[~np.isnan(values)]
         found["n_labelled"] = len(known)
-        statistics = {"minimum": np.min, "mean": np.mean, "standard_deviation": np.std, "maximum": np.max}
-        return found | {k: float(f(known)) if len(known) else None for k, f in statistics.items()}
+        if not len(known):
+            return found | dict.fromkeys(("minimum", "mean", "standard_deviation", "maximum"))
+        spread = {"mean": float(known.mean()), "standard_deviation": float(known.std())}
+        return found | spread | {"minimum": float(known.min()), "maximum": float(known.max())}
     classes = label.classes or ()
     if label.task == "classification":
         counts = np.bincount(values[values >= 0], minlength=len(classes))

@@ -172,7 +172,7 @@ def _multilabel_table(
     if task not in (None, "multilabel"):
         raise InputError(column, f"{table.shape[1]} columns", f"one column for {task}", "Use task='multilabel'.")
     values = np.asarray(table, dtype=np.float64)
-    labelled = ~np.isnan(values).all(axis=1)
+    labelled = np.asarray(~np.isnan(values).all(axis=1))
     wrong = np.flatnonzero(labelled & ~np.isin(values, (0.0, 1.0)).all(axis=1))
     if len(wrong):
         received = f"{values[wrong[0]].tolist()} in row {wrong[0]}"
