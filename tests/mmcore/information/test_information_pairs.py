@@ -1,0 +1,179 @@
+"""A dataset's estimate.json: format, truth beside estimate, refusals that leave the rest standing."""
+
+import json
+
+import numpy as np
+import pytest
+from worlds import binary_entropy, planted, sample, vectors
+
+from mmcore.data import from_arrays
+from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.information.pairs import estimate_dataset
+
+ATOMS = ("redundancy", "unique1", "unique2", "synergy")
+
+
+def planted_dataset(n=3000, **kw):
+    world = planted()
+    i, j, y = sample(world.p, n, 0)
+    truth = {"first": "second_sensor", "second": "first_sensor", **world.atoms}
+    truth["unique1"], truth["unique2"] = truth["unique2"], truth["unique1"]
+    return from_arrays(
+        {"first_sensor": vectors(i, 4, 1), "second_sensor": vectors(j, 4, 2)},
+        labels=[f"class {k}" for k in y],
+        name="planted_here",
+        annotations={"truth": [truth]},
+        seed=0,
+        **kw,
+    )
+
+
+def test_planted_pair_with_truth_whichever_way_round():
+    found = estimate_dataset(planted_dataset(), options={"n_boot": 40}, seed=0)
+    (pair,) = found["pairs"]
+    assert pair["truth"] == pytest.approx(planted().atoms)
+    assert pair["clusters"] == [4, 4]
+    assert pair["diagnostics"]["solver"] == "cvxpy"
+    assert pair["diagnostics"]["gap"] <= 1e-6
+    for name in ATOMS:
+        assert pair["corrected"][name] == pytest.approx(pair["truth"][name], abs=0.05)
+        low, high = pair["interval"][name]
+        assert low <= pair["corrected"][name] <= high
+    corrected, information = pair["corrected"], pair["information"]
+    assert information["first"]["value"] == pytest.approx(corrected["redundancy"] + corrected["unique1"])
+    assert information["second"]["value"] == pytest.approx(corrected["redundancy"] + corrected["unique2"])
+    assert information["both"]["value"] == pytest.approx(sum(corrected.values()))
+    assert information["both"]["raw"] == pytest.approx(sum(pair["raw"].values()))
+    assert found["label"]["entropy"] == pytest.approx(3.0, abs=0.01)
+
+
+def test_format_is_that_of_the_contract_and_plain_json():
+    found = estimate_dataset(planted_dataset(800), options={"n_boot": 10}, seed=0)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert {"dataset", "unit", "label", "estimator", "rows", "information", "pairs", "reach"} <= set(found)
+    assert {"method", "discretiser", "solver", "n_boot", "level", "seed", "n_folds", "grouped", "interval"} <= set(
+        found["estimator"]
+    )
+    needed = "first second status reason n_rows n_groups clusters raw corrected interval information truth diagnostics"
+    assert set(needed.split()) == set(found["pairs"][0])
+    assert [entry["modalities"] for entry in found["reach"]] == [
+        ["first_sensor"],
+        ["second_sensor"],
+        ["first_sensor", "second_sensor"],
+    ]
+    again = estimate_dataset(planted_dataset(800), options={"n_boot": 10}, seed=0)
+    assert again == found
+
+
+def test_reach_holds_the_best_accuracy():
+    found = estimate_dataset(planted_dataset(), options={"n_boot": 40}, seed=0)
+    # the best classifier of one sensor guesses its own bit (0.95 right) and one of four for the two others
+    best = {"first_sensor": 0.95 / 4, "second_sensor": 0.9 / 4, "both": 0.95 * 0.9 * 0.85}
+    for entry, accuracy in zip(found["reach"], best.values()):
+        assert entry["lower"] <= accuracy <= entry["upper"]
+    alone = {entry["modalities"][0]: entry for entry in found["information"]}
+    assert alone["first_sensor"]["value"] == pytest.approx(1 - binary_entropy(0.05), abs=0.03)
+
+
+def test_presence_labels_and_progress():
+    n = 1200
+    ds = planted_dataset(n, presence={"first_sensor": np.arange(n) >= 200})
+    seen = []
+    found = estimate_dataset(ds, options={"n_boot": 0}, seed=0, progress=lambda *step: seen.append(step))
+    assert found["pairs"][0]["n_rows"] == 1000
+    assert {e["modalities"][0]: e["n_rows"] for e in found["information"]} == {
+        "first_sensor": 1000,
+        "second_sensor": 1200,
+    }
+    assert found["pairs"][0]["corrected"] is None
+    assert found["pairs"][0]["interval"] is None
+    assert [step[:2] for step in seen] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_refused_parts_leave_the_others():
+    generator = np.random.default_rng(0)
+    bit = generator.integers(0, 2, 300)
+    constant, broken = np.ones((300, 2)), generator.normal(size=(300, 2))
+    broken[5, 1] = np.nan
+    ds = from_arrays(
+        {"good": bit[:, None] + 0.0, "twin": 1.0 - bit[:, None], "constant": constant, "broken": broken},
+        labels=bit,
+        name="mixed",
+        seed=0,
+    )
+    found = estimate_dataset(ds, options={"n_boot": 5}, seed=0)
+    status = {(p["first"], p["second"]): p["status"] for p in found["pairs"]}
+    assert status[("good", "twin")] == "estimated"
+    assert sum(value == "refused" for value in status.values()) == 5
+    reasons = {e["modalities"][0]: e["reason"] for e in found["information"]}
+    assert "constant" in reasons["constant"]
+    assert "non-finite" in reasons["broken"]
+    assert reasons["good"] is None
+    reach = {tuple(e["modalities"]): e for e in found["reach"]}
+    assert reach[("good", "constant")]["status"] == "refused"
+    assert reach[("good",)]["upper"] == pytest.approx(1.0)
+
+
+def test_far_too_few_rows_are_refused():
+    generator = np.random.default_rng(0)
+    ds = from_arrays(
+        {"a": generator.normal(size=(20, 3)), "b": generator.normal(size=(20, 3))},
+        labels=np.arange(20) % 7,
+        name="small",
+        seed=0,
+    )
+    pair = estimate_dataset(ds, options={"n_boot": 5}, seed=0)["pairs"][0]
+    assert pair["status"] == "refused"
+    assert "20 rows for 2 x 2 x 7 = 28 cells" in pair["reason"]
+    assert pair["raw"] is None
+
+
+def test_regression_is_binned_and_says_so():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(600, 2))
+    ds = from_arrays({"a": x[:, :1], "b": x[:, 1:]}, labels=x.sum(axis=1), name="sum", seed=0)
+    found = estimate_dataset(ds, options={"n_boot": 0, "label_bins": 3, "clusters": 4}, seed=0)
+    assert found["label"]["task"] == "regression"
+    assert len(found["label"]["classes"]) == 3
+    assert len(found["label"]["bin_edges"]) == 2
+    assert found["label"]["entropy"] == pytest.approx(np.log2(3), abs=1e-4)
+    assert found["pairs"][0]["raw"]["synergy"] > 0.1
+
+
+def test_multilabel_is_refused_part_by_part():
+    generator = np.random.default_rng(0)
+    ds = from_arrays(
+        {"a": generator.normal(size=(60, 2)), "b": generator.normal(size=(60, 2))},
+        labels=generator.integers(0, 2, (60, 3)),
+        name="many",
+        seed=0,
+    )
+    found = estimate_dataset(ds, seed=0)
+    assert found["label"]["entropy"] is None
+    assert {p["status"] for p in (*found["pairs"], *found["information"], *found["reach"])} == {"refused"}
+    assert "multilabel" in found["pairs"][0]["reason"]
+
+
+def test_sequences_are_summarised_by_moments():
+    generator = np.random.default_rng(0)
+    loud = generator.integers(0, 2, 400)
+    windows = generator.normal(size=(400, 30, 2)) * (1 + 3 * loud[:, None, None])
+    lengths = generator.integers(5, 20, 400)
+    ragged = [generator.normal(size=(t, 1)) + 4 * k for t, k in zip(lengths, loud)]
+    ds = from_arrays(
+        {"windows": windows, "steps": ragged}, labels=loud, kinds={"windows": "timeseries"}, name="waves", seed=0
+    )
+    found = estimate_dataset(ds, options={"n_boot": 0, "clusters": 2}, seed=0)
+    assert found["features"] == dict.fromkeys(("windows", "steps"), "mean and standard deviation over time")
+    assert found["pairs"][0]["raw"]["redundancy"] > 0.9
+
+
+def test_a_wrong_call_raises():
+    ds = planted_dataset(200)
+    with pytest.raises(InputError) as caught:
+        estimate_dataset(ds, options={"n_bots": 3})
+    assert caught.value.remedy == "Did you mean 'n_boot'?"
+    with pytest.raises(InputError):
+        estimate_dataset(ds, label="lable")
+    with pytest.raises(NotBuiltYetError, match="gaussian"):
+        estimate_dataset(ds, options={"method": "gaussian"})
