@@ -13,7 +13,8 @@ import pandas as pd
 from mmcore.atomic import write_json
 from mmcore.data import Dataset
 from mmcore.evaluation.predictions import prediction_frame, read_predictions
-from mmcore.explain import explain, permutation_importance, permuted_scores, row_scores
+from mmcore.explain.permutation import permutation_importance, permuted_scores
+from mmcore.explain.summary import explain, row_scores
 from mmcore.seeds import stream_seed
 from tasks.evaluate import masked_model, masked_predictions
 from tasks.learn import Learning, Run, open_learning

@@ -68,12 +68,6 @@ class Estimate(Group):
     label_bins: Annotated[int, Field(ge=2)]
 
 
-class Select(Group):
-    """Which models to try."""
-
-    budget: Positive | None
-
-
 class Train(Group):
     """How every model is trained."""
 
@@ -130,7 +124,6 @@ class Parameters(Group):
     validation: Validate = Field(alias="validate")
     preprocess: dict[str, dict[str, Any]]
     estimate: Estimate
-    select: Select
     train: Train
     evaluate: Evaluate
     explain: Explain
