@@ -170,6 +170,15 @@ def test_lag_is_removed(scope):
     assert not aligned.presence("b")[1] and aligned.presence("a").all()
 
 
+def test_a_shared_lag_comes_from_train_rows():
+    a = smooth(14, N, 140, 2)
+    split = np.array(["train"] * 4 + ["valid"] * 4 + ["test"] * 4)
+    b = np.stack([delay(row, 3.0 if part == "train" else 9.0) for row, part in zip(a, split, strict=True)])
+    ds = series(a[:, 20:-20], b[:, 20:-20], rates={"a": 50.0, "b": 50.0}, split=split)
+    _, record = checked(ds, method="lag", reference="a", max_lag=0.3)
+    assert record["b"]["lag"]["max"] * 50 == pytest.approx(3.0, abs=0.05)
+
+
 def test_lag_of_ragged_series_keeps_the_reference_instants():
     a = [smooth(i, 1, 90 + i, 1)[0] for i in range(N)]
     b = [np.vstack([np.zeros((3, 1)), row])[: len(row)] for row in a]
