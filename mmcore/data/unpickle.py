@@ -90,7 +90,8 @@ def _filled(shape: tuple[int, ...], dtype: np.dtype, fortran: bool, data: object
         raise InputError("pickle", f"{size} bytes for shape {shape} of {dtype}", f"{count * dtype.itemsize}", _RESAVE)
     if not count or not dtype.itemsize:
         return np.zeros(shape, dtype)
-    return np.ndarray(shape, dtype, buffer=raw, order="F" if fortran else "C")
+    array = np.ndarray(shape, dtype, buffer=raw, order="F" if fortran else "C")
+    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
 class _StandIn:

@@ -15,6 +15,7 @@ from mmcore.data.formats import affect, folders, npz, planted, table
 from mmcore.data.formats.checking import modality_problems, option_problems
 from mmcore.data.formats.label_rows import label_names
 from mmcore.data.formats.options import COMMON, TYPES, Option
+from mmcore.data.formats.rows import NOUNS
 from mmcore.data.formats.table_rows import table_problems
 from mmcore.data.spec import check_label_column
 from mmcore.errors import InputError, unknown_name
@@ -42,8 +43,7 @@ def _with_common(own: tuple[Option, ...], common: tuple[Option, ...] = COMMON) -
     return (*(option for option in common if option.name not in named), *own)
 
 
-_NOT_PLANTED = ("modalities", "label", "task", "classes", "groups", "split", "folds", "sample_id", "where")
-_PLANTED = tuple(option for option in COMMON if option.name not in _NOT_PLANTED)
+_PLANTED = tuple(option for option in COMMON if option.name in ("reader", *NOUNS))
 
 READERS = (
     Reader(

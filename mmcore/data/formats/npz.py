@@ -161,7 +161,8 @@ def _modality(modality: str, block: Mapping[str, Any], arrays: _Arrays, n_rows: 
             received = f"{given.dtype} {given.shape}"
             raise InputError(f"{argument}.presence", received, allowed, "Give one entry a row.")
         present = present & given.astype(bool)[kept]
-    return Modality(array, kind, present, block.get("rate"), block.get("unit"))
+    rate = float(block["rate"]) if "rate" in block else None
+    return Modality(array, kind, present, rate, block.get("unit"))
 
 
 def _ragged(block: Mapping[str, Any], arrays: _Arrays, argument: str) -> Ragged:

@@ -60,6 +60,10 @@ def _is_scalar(value: object) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
+def _is_flip_chances(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(k) and _is_number(v) and 0 <= v <= 0.5 for k, v in value.items())
+
+
 def _is_filter(value: object) -> bool:
     if not isinstance(value, Mapping) or not value:
         return False
@@ -74,6 +78,7 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "seed": ("a whole number of at least 0", lambda value: _is_whole(value) and value >= 0),
     "number": ("a positive number", lambda value: _is_number(value) and value > 0),
     "share": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+    "shares": ("a mapping of name to a number from 0 to 0.5", _is_flip_chances),
     "names": ("a list of names", _is_names),
     "name or names": ("a name or a list of names", lambda value: _is_text(value) or _is_names(value)),
     "classes": (
@@ -89,6 +94,7 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "a name, or a whole number of at least 2",
         lambda value: _is_text(value) or (_is_whole(value) and value >= 2),
     ),
+    "whole folds": ("a whole number of at least 2", lambda value: _is_whole(value) and value >= 2),
     "filter": ("a mapping of name to the value or list of values to keep", _is_filter),
     "modalities": ("a mapping of modality to its kind or options", lambda v: isinstance(v, Mapping) and bool(v)),
     "size": (

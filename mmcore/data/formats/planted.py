@@ -8,11 +8,13 @@ from typing import Any
 
 from mmcore.data import Dataset
 from mmcore.data.formats.options import Option
+from mmcore.data.formats.rows import NOUNS
 
 OPTIONS = (
     Option("n_samples", "count", "how many samples to draw", required=True),
-    Option("noise", "share", "share of planted bits that are flipped", required=True),
-    Option("seed", "seed", "seed of the draws"),
+    Option("noise", "shares", "chance of a flip of the copy, unique and xor bits", required=True),
+    Option("seed", "seed", "seed of the draws, the split and the folds"),
+    Option("folds", "whole folds", "how many folds to make"),
     Option("path", "text", "the module that makes the data, so that a change of it reruns the pipeline"),
 )
 
@@ -22,10 +24,19 @@ def read_planted(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset
 
     Raises:
         InputError: where the world refuses the numbers.
+
+    Example:
+        >>> noise = {"copy": 0.1, "unique": 0.1, "xor": 0.1}
+        >>> read_planted({"n_samples": 100, "noise": noise, "sample_noun": "draw"}, Path("."), name="made").modalities
+        ('alpha', 'beta', 'gamma')
     """
     from mmcore.data.worlds.planted import planted
 
     dataset: Dataset = planted(
-        n_samples=source["n_samples"], noise=source["noise"], seed=source.get("seed", 0), name=name
+        n_samples=source["n_samples"],
+        noise=source["noise"],
+        seed=source.get("seed", 0),
+        name=name,
+        n_folds=source.get("folds"),
     )
-    return dataset
+    return dataset.annotate(**{noun: source[noun] for noun in NOUNS if noun in source})

@@ -191,7 +191,8 @@ def table_modality(frame: pd.DataFrame, block: Mapping[str, Any], train: np.ndar
     inputs = _inputs(frame, block)
     telling = _names(block.get("presence")) or inputs
     present = np.column_stack([~_null(frame[c]) for c in telling]).max(axis=1)
-    kind, rate, unit = block["kind"], block.get("rate"), block.get("unit")
+    kind, unit = block["kind"], block.get("unit")
+    rate = float(block["rate"]) if "rate" in block else None
     if kind == "text":
         return Modality(_joined(frame[inputs], block, present), kind, present, rate, unit)
     parts: list[np.ndarray] = []
