@@ -20,7 +20,7 @@ import numpy as np
 from mmcore.atomic import atomic_file, write_json
 from mmcore.data.dataset import Array, Dataset, spec_of_array
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
-from mmcore.data.preprocess.kinds import check_options, kind_of, options_of
+from mmcore.data.preprocess.kinds import check_options, conflicts, kind_of, options_of
 from mmcore.data.ragged import Ragged
 from mmcore.data.spec import ModalitySpec
 from mmcore.errors import InputError
@@ -120,12 +120,15 @@ def fit_preprocessing(ds: Dataset, options: Mapping[str, Any], *, seed: int) -> 
         NotBuiltYetError: for sets and graphs.
     """
     problems = check_options(options, {m.name: m.kind for m in ds.spec.modalities})
+    for modality in ds.spec.modalities if not problems else ():
+        kind_of(modality.kind, modality.name)
+        # A kind's block and a modality's may contradict each other only once they are put together.
+        problems += conflicts(modality.name, options_of(options, modality.name, modality.kind))
     if problems:
         raise problems[0]
     training = ds.rows("train")
     steps: list[Step] = []
     for modality in ds.spec.modalities:
-        kind_of(modality.kind, modality.name)
         chosen = training[ds.presence(modality.name)[training]]
         if not len(chosen):
             remedy = "Put rows with this modality into the training part, or remove the modality."

@@ -202,11 +202,16 @@ def _check_one(argument: str, values: Any, kind: Kind | None) -> list[InputError
         problems = check_values(argument, values, kind.options)
     else:
         problems = min((check_values(argument, values, k.options) for k in KINDS), key=len)
-    return problems + (_conflicts(argument, values) if isinstance(values, Mapping) else [])
+    return problems + (conflicts(argument, values) if isinstance(values, Mapping) else [])
 
 
-def _conflicts(argument: str, values: Mapping[str, Any]) -> list[InputError]:
-    """Values that are allowed one by one and not together."""
+def conflicts(argument: str, values: Mapping[str, Any]) -> list[InputError]:
+    """Return the problems of values that are allowed one by one and not together.
+
+    Example:
+        >>> [e.argument for e in conflicts("face", {"per_group": True, "scaling": "none"})]
+        ['face.per_group']
+    """
     found = []
     if values.get("per_group") is True and values.get("scaling") == "none":
         remedy = "Choose scaling: standard or robust, or per_group: false."

@@ -170,6 +170,9 @@ def test_what_cannot_be_fitted_or_applied_says_why(tmp_path):
     with pytest.raises(InputError) as caught:
         fit_preprocessing(ds, {"tabular": {"scaling": "robsut"}}, seed=0)
     assert caught.value.remedy == "Did you mean 'robust'?"
+    with pytest.raises(InputError) as caught:
+        fit_preprocessing(ds, {**OPTIONS, "timeseries": {"scaling": "none"}}, seed=0)
+    assert caught.value.argument == "motion.per_group"
     graph = ds.replace(web=np.zeros((40, 2)), specs={"web": ModalitySpec("web", "graph", (2,), "float64")})
     with pytest.raises(NotBuiltYetError, match="graph"):
         fit_preprocessing(graph, OPTIONS, seed=0)
