@@ -18,12 +18,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import svds
-
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
 from mmcore.data.preprocess.embedding import apply_embedding, fit_embedding
 from mmcore.data.preprocess.sentences import encode_sentences, model_digest, require_package
@@ -31,6 +28,9 @@ from mmcore.data.preprocess.tokens import NGRAMS, terms_of
 from mmcore.data.ragged import Ragged
 from mmcore.errors import InputError
 from mmcore.seeds import stream
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 METHODS = ("hashing", "tfidf", "sentences")
 _SCALING = {"scaling": "standard", "per_group": False}
@@ -77,6 +77,8 @@ def hashed_rows(terms: list[list[str]], dimensions: int) -> csr_matrix:
         >>> hashed_rows([["agnès varda"]], 256)[0, 164]
         np.float64(1.0)
     """
+    from scipy.sparse import csr_matrix
+
     known: dict[str, tuple[int, int]] = {}
     entries, signs, starts = [], [], [0]
     for text in terms:
@@ -94,6 +96,8 @@ def hashed_rows(terms: list[list[str]], dimensions: int) -> csr_matrix:
 
 def weighted_rows(terms: list[list[str]], vocabulary: list[str], weights: np.ndarray) -> csr_matrix:
     """Return the tf-idf rows of every text, of norm 1, (n, len(vocabulary))."""
+    from scipy.sparse import csr_matrix
+
     index = {term: j for j, term in enumerate(vocabulary)}
     entries, starts = [], [0]
     for text in terms:
@@ -106,6 +110,8 @@ def weighted_rows(terms: list[list[str]], vocabulary: list[str], weights: np.nda
 
 def leading_directions(matrix: csr_matrix, components: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the leading right singular vectors (k, d), largest first, and their singular values (k,)."""
+    from scipy.sparse.linalg import svds
+
     count = min(components, *matrix.shape)
     if count < min(matrix.shape):
         start = stream(seed, "preprocess", "svd").standard_normal(min(matrix.shape))
