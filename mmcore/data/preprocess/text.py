@@ -21,6 +21,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
 from mmcore.data.preprocess.embedding import apply_embedding, fit_embedding
 from mmcore.data.preprocess.sentences import encode_sentences, model_digest, require_package
