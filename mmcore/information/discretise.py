@@ -28,7 +28,7 @@ Codes = NDArray[np.int64]
 
 KINDS = ("kmeans", "quantile", "width")
 
-_FIT_ROWS = 20_000  # k-means on more rows costs time and changes the centroids by less than their own spread
+_FIT_ROWS = 5_000  # k-means on more rows costs time and moves the centroids by less than a restart does
 _RESTARTS = 3
 
 
@@ -58,8 +58,11 @@ class Discretiser:
 
     def embed(self, x: Float) -> Float:
         """Return the coordinates (N, c) in which distances are measured."""
-        z = (x[:, self.columns] - self.mean) / self.scale
-        return z if self.projection is None else z @ self.projection
+        kept = x if len(self.columns) == x.shape[1] else x[:, self.columns]
+        if self.projection is None:
+            return (kept - self.mean) / self.scale
+        axes = self.projection / self.scale[:, None]  # one product: no standardised copy of wide features
+        return kept @ axes - self.mean @ axes
 
     def apply(self, x: Float) -> Codes:
         """Return the symbols (N,) of `x` (N, d)."""
@@ -115,7 +118,7 @@ def fit(x: Float, n_clusters: int, *, kind: str = "kmeans", components: int = 10
         n_clusters: symbols wanted; never more than there are distinct rows.
         kind: "kmeans", or "quantile" or "width" for one column.
         components: principal components kept before k-means.
-        seed: of k-means and of the choice of rows where there are more than 20,000.
+        seed: of k-means and of the choice of rows where there are more than 5,000.
 
     Raises:
         InputError: for an unknown kind, bins of several columns, fewer than one cluster.
@@ -130,10 +133,12 @@ def fit(x: Float, n_clusters: int, *, kind: str = "kmeans", components: int = 10
         raise unknown_name("discretiser", kind, KINDS)
     if n_clusters < 1:
         raise InputError("clusters", n_clusters, "an integer >= 1", "Ask for at least two clusters.")
-    scale = x.std(axis=0)
+    lossless = kind == "kmeans" and n_distinct(x, n_clusters) <= n_clusters
+    if kind == "kmeans" and not lossless and len(x) > _FIT_ROWS:
+        x = x[np.sort(stream(seed, "fit rows").choice(len(x), _FIT_ROWS, replace=False))]
     # a column of equal numbers can have a standard deviation of 1e-17: only the range tells that it is constant
     columns = np.flatnonzero(np.ptp(x, axis=0) > 0)
-    mean, scale = x.mean(axis=0)[columns], scale[columns]
+    mean, scale = x.mean(axis=0)[columns], x.std(axis=0)[columns]
     z = (x[:, columns] - mean) / scale
     if kind != "kmeans":
         if x.shape[1] != 1:
@@ -141,16 +146,13 @@ def fit(x: Float, n_clusters: int, *, kind: str = "kmeans", components: int = 10
         edges = _bin_edges(z[:, 0], n_clusters, kind) if len(columns) else np.empty(0)
         z = z if len(columns) else np.zeros((len(x), 1))
         return Discretiser(kind, columns, mean, scale, None, None, edges, lossless=False)
-    if n_distinct(x, n_clusters) <= n_clusters:
+    if lossless:
         centroids = np.unique(z, axis=0)
         return Discretiser(kind, columns, mean, scale, None, centroids, None, lossless=True)
     from sklearn.cluster import KMeans
 
-    rows = np.arange(len(z))
-    if len(rows) > _FIT_ROWS:
-        rows = np.sort(stream(seed, "fit rows").choice(len(z), _FIT_ROWS, replace=False))
-    projection = _principal_axes(z[rows], components, seed)
-    points = z[rows] if projection is None else z[rows] @ projection
+    projection = _principal_axes(z, components, seed)
+    points = z if projection is None else z @ projection
     model = KMeans(n_clusters, n_init=_RESTARTS, max_iter=100, random_state=stream_seed(seed, "kmeans")).fit(points)
     centroids = np.asarray(model.cluster_centers_, dtype=np.float64)
     return Discretiser(kind, columns, mean, scale, projection, centroids, None, lossless=False)
@@ -181,6 +183,7 @@ def _matched(reference: Discretiser, other: Discretiser, x: Float) -> Codes:
     """Return for each symbol of `other` the nearest symbol of `reference`, one to one, judged on the rows `x`."""
     from scipy.optimize import linear_sum_assignment
 
+    x = x[:: max(1, len(x) // _FIT_ROWS)]  # spread over all rows: files are often sorted by class or person
     symbols, z = other.apply(x), reference.embed(x)
     target = reference.apply(x)
     centres = np.full((reference.n_symbols, z.shape[1]), np.inf)

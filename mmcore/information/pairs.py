@@ -24,7 +24,7 @@ from mmcore.information.discretise import cross_fit, fold_units, n_distinct
 from mmcore.information.entropy import mutual_information_many
 from mmcore.information.interval import corrected, interval, resampled_counts
 from mmcore.information.pid import ESTIMATORS, PLANNED_ESTIMATORS
-from mmcore.information.samples import check_samples
+from mmcore.information.samples import check_single
 from mmcore.information.sources import Source, Target, read_source, read_target
 from mmcore.seeds import stream_seed
 
@@ -91,8 +91,7 @@ def _alone(plan: _Plan, source: Source) -> dict[str, Any]:
     """Return I(X;Y) of one modality with its interval."""
     rows = _rows(plan, [source])
     groups = None if plan.groups is None else plan.groups[rows]
-    # the pair's checks apply to a source beside itself
-    samples = check_samples(source.features[rows], source.features[rows], plan.target.codes[rows], groups)
+    samples = check_single(source.features[rows], plan.target.codes[rows], groups)
     options, seed = plan.options, stream_seed(plan.seed, "alone", source.name)
     distinct = n_distinct(samples.x1, options.max_clusters)
     k, _ = choose_clusters((distinct, 1), samples.n_classes, len(rows), options)

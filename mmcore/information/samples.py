@@ -102,10 +102,24 @@ def check_samples(x1: Any, x2: Any, y: Any, groups: Any = None) -> Samples:
         InputError: see `features` and `codes`; also for sources of different lengths, one class, or as many classes as
             a continuous label has.
     """
-    first = features(x1, "x1")
     second = features(x2, "x2")
-    if len(second) != len(first):
-        raise InputError("x2", f"{len(second)} rows", f"{len(first)} rows, as x1 has", "Align the rows first.")
+    single = check_single(x1, y, groups)
+    if len(second) != len(single.x1):
+        raise InputError("x2", f"{len(second)} rows", f"{len(single.x1)} rows, as x1 has", "Align the rows first.")
+    return dataclasses.replace(single, x2=second)
+
+
+def check_single(x1: Any, y: Any, groups: Any = None) -> Samples:
+    """Return the rows of one source in one form; `x2` has no columns.
+
+    Raises:
+        InputError: as `check_samples`.
+
+    Example:
+        >>> check_single([[0.0], [1.0]], ["no", "yes"]).labels.tolist()
+        [0, 1]
+    """
+    first = features(x1, "x1")
     labels, n_classes = codes(y, "y", len(first))
     if n_classes < 2:
         raise InputError("y", "one class", "at least two classes", "There is nothing to tell apart: check the labels.")
@@ -113,4 +127,4 @@ def check_samples(x1: Any, x2: Any, y: Any, groups: Any = None) -> Samples:
         received = f"{n_classes} distinct numbers in {len(first)} rows"
         raise InputError("y", received, "class labels", "Bin a continuous label first, for example into quantiles.")
     unit = None if groups is None else codes(groups, "groups", len(first))[0]
-    return Samples(first, second, labels, n_classes, unit)
+    return Samples(first, np.empty((len(first), 0)), labels, n_classes, unit)
