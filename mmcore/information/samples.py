@@ -102,8 +102,8 @@ def check_samples(x1: Any, x2: Any, y: Any, groups: Any = None) -> Samples:
         InputError: see `features` and `codes`; also for sources of different lengths, one class, or as many classes as
             a continuous label has.
     """
-    second = features(x2, "x2")
     single = check_single(x1, y, groups)
+    second = features(x2, "x2")
     if len(second) != len(single.x1):
         raise InputError("x2", f"{len(second)} rows", f"{len(single.x1)} rows, as x1 has", "Align the rows first.")
     return dataclasses.replace(single, x2=second)
