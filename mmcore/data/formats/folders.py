@@ -6,6 +6,7 @@ pixels, after `verify`; its EXIF orientation is ignored. A wav keeps its own clo
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -212,7 +213,8 @@ def read_wav(path: Path) -> tuple[int, np.ndarray]:
             # a list or cue chunk beside the sound is harmless; a sound that breaks off is not
             warnings.filterwarnings("ignore", message="Chunk .* not understood", category=wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
-    except (ValueError, OSError, EOFError, wavfile.WavFileWarning) as error:
+    except (ValueError, OSError, EOFError, struct.error, UnboundLocalError, wavfile.WavFileWarning) as error:
+        # scipy leaves `data` unbound where a wav ends before its sound
         received = f"{path.name}, which cannot be decoded ({error})"
         raise InputError(
             "audio", received, "a whole PCM or float wav", "Copy the file again, or remove its row."

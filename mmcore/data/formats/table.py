@@ -105,6 +105,9 @@ def read_frame(path: Path, shown: str) -> pd.DataFrame:
         raise InputError("path", received, f"a whole {ending} file", "Copy the file again, or save it anew.") from error
     if frame.empty:
         raise InputError("path", f"{shown} without a row", "at least one row", "Name a table with rows.")
+    if ending != ".parquet" and not isinstance(frame.index, pd.RangeIndex):
+        # pandas takes the first of too many cells as an index, which would shift every column by one
+        raise InputError("path", f"{shown} with more cells a row than names", "one name a column", "Name every column.")
     frame.columns = [str(column) for column in frame.columns]
     return frame.reset_index(drop=True)
 

@@ -254,3 +254,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("a,b\n")
     with pytest.raises(InputError, match="without a row"):
         read_frame(tmp_path / "c.csv", "c.csv")
+    (tmp_path / "d.csv").write_text("a,b\n1,2,3\n4,5,6\n")
+    with pytest.raises(InputError, match="more cells"):
+        read_frame(tmp_path / "d.csv", "d.csv")
