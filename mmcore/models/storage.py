@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from mmcore.atomic import atomic_file
@@ -106,5 +107,7 @@ def load_model(path: str | Path, spec: DatasetSpec) -> nn.Module:
         seed=configuration["seed"],
         **configuration["arguments"],
     )
+    if any(tensor.dtype == torch.float64 for tensor in tensors.values()):
+        model.double()
     model.load_state_dict(tensors)
     return model.eval()

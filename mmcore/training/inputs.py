@@ -95,7 +95,7 @@ class InputRows:
         rows: positions in `ds`, (n,).
         device: where batches are wanted.
         present: modalities that count as present (None: all); the others are masked in every row.
-        in_memory_bytes: how much may be copied to the device at once.
+        in_memory_bytes: how much may be copied to the device at once (None: `IN_MEMORY_BYTES`).
     """
 
     def __init__(
@@ -106,9 +106,10 @@ class InputRows:
         device: torch.device,
         *,
         present: tuple[str, ...] | None = None,
-        in_memory_bytes: int = IN_MEMORY_BYTES,
+        in_memory_bytes: int | None = None,
     ) -> None:
-        in_memory = sum(ModalityRows.n_bytes(ds, name, rows) for name in names) <= in_memory_bytes
+        limit = IN_MEMORY_BYTES if in_memory_bytes is None else in_memory_bytes
+        in_memory = sum(ModalityRows.n_bytes(ds, name, rows) for name in names) <= limit
         self.names, self.device = names, device
         self.each = [ModalityRows(ds, name, rows, device, in_memory) for name in names]
         kept = [ds.presence(name)[rows] & (present is None or name in present) for name in names]

@@ -9,8 +9,20 @@ works with one set of weights.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+
+def _single_precision_on_cpu(images: Tensor) -> AbstractContextManager[object]:
+    """Switch autocast off on a CPU.
+
+    There torch 2.13 (oneDNN) computes the bfloat16 weight gradient of a convolution over one column from memory that
+    nobody wrote: huge or NaN, another value each time.
+    """
+    return torch.autocast("cpu", enabled=False) if images.device.type == "cpu" else nullcontext()
 
 
 class Convolution(nn.Module):
@@ -39,4 +51,6 @@ class Convolution(nn.Module):
     ) -> Float[Tensor, "batch features"]:
         """Return the representation; `lengths` has no meaning here and is ignored."""
         images = values.reshape(*values.shape[:3], self.channels).permute(0, 3, 1, 2)  # (B, channels, height, width)
-        return self.project(self.layers(images))
+        with _single_precision_on_cpu(images):
+            hidden = self.layers(images)
+        return self.project(hidden)
