@@ -76,8 +76,8 @@ def write_settings(root: Path, settings: Sequence[str]) -> None:
                 raise unknown_name("-S", f"{part} of {key}", [str(name) for name in block])
             block = block[part]
         block[last] = YAML(typ="safe").load(text)
-    text = io.StringIO()
-    yaml.dump(content, text)
-    check_parameters(YAML(typ="safe", pure=True).load(text.getvalue()))
+    written = io.StringIO()
+    yaml.dump(content, written)
+    check_parameters(YAML(typ="safe", pure=True).load(written.getvalue()))
     with atomic_file(path) as aside:
-        aside.write_text(text.getvalue(), encoding="utf-8")
+        aside.write_text(written.getvalue(), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -43,6 +44,21 @@ def masked_predictions(learning: Learning, model: str) -> dict[tuple[str, ...], 
     return {
         subset: pd.concat([predict_run(learning, run, "test", subset) for run in runs], ignore_index=True)
         for subset in modality_subsets(names)
+    }
+
+
+def write_masked(learning: Learning, masked: dict[tuple[str, ...], pd.DataFrame]) -> None:
+    """Keep the masked predictions for `explain`."""
+    frames = [frame.assign(present="+".join(subset)) for subset, frame in masked.items()]
+    write_frame(learning.workspace / "masked.parquet", pd.concat(frames, ignore_index=True))
+
+
+def read_masked(learning: Learning) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Return what `write_masked` kept."""
+    table = pd.read_parquet(learning.workspace / "masked.parquet")
+    return {
+        tuple(str(present).split("+")): frame.drop(columns="present")
+        for present, frame in table.groupby("present", sort=False)
     }
 
 
@@ -100,6 +116,7 @@ def read_test_rows(dataset: str, root: Path) -> Path:
     table["group"] = table["group"].astype(object).where(table["group"].notna(), None)
     hold(table, predictions_schema(n_scores), f"predictions of {dataset}")
     write_frame(learning.workspace / "predictions.parquet", table)
+    write_masked(learning, masked)
     metric = metric_of(learning)
     classes = label.classes or ()
     subsets = subset_table(
@@ -134,9 +151,9 @@ def read_test_rows(dataset: str, root: Path) -> Path:
     return place
 
 
-def _model_entries(training: dict) -> list[dict]:
+def _model_entries(training: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one entry a model, in the order in which they were trained."""
-    entries: dict[str, dict] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for run in training["runs"]:
         kept = {key: run[key] for key in ("model", "modalities", "n_parameters", "flops")}
         entries.setdefault(run["model"], kept)

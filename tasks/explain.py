@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from mmcore.atomic import write_json
 from mmcore.data import Dataset
@@ -16,7 +15,7 @@ from mmcore.evaluation.predictions import prediction_frame, read_predictions
 from mmcore.explain.permutation import permutation_importance, permuted_scores
 from mmcore.explain.summary import explain, row_scores
 from mmcore.seeds import stream_seed
-from tasks.evaluate import masked_model, masked_predictions
+from tasks.evaluate import masked_model, read_masked
 from tasks.learn import Learning, Run, open_learning
 from tasks.tracking import task
 
@@ -33,10 +32,9 @@ def explain_model(dataset: str, root: Path) -> Path:
     label = learning.ds.spec.label()
     level = learning.parameters.evaluate.level
     with torch_threads(learning.parameters.train.threads):
-        masked: dict[tuple[str, ...], pd.DataFrame] = masked_predictions(learning, model)
         permuted = [_permuted(learning, run) for run in runs]
     content = explain(
-        masked,
+        read_masked(learning),
         permutation_importance(permuted, learning.ds.groups, level=level),
         model=model,
         modalities=runs[0].modalities,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import multiprocessing
 import resource
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
 
 from mmcore.atomic import write_json
 from mmcore.evaluation.protocol import describe_protocol
@@ -15,23 +18,21 @@ from tasks.learn import Learning, Run, open_learning
 from tasks.progress import reporter
 from tasks.tracking import task
 
+ROWS_A_WORKER = 40_000
+
 
 @task
 def fit_models(dataset: str, root: Path) -> Path:
-    """Fit every run that has not finished yet and write `training.json`."""
-    from mmcore.training import torch_threads
-
+    """Fit every run that has not finished yet, in `train.workers` processes, and write `training.json`."""
     learning = open_learning(dataset, root)
     runs = learning.runs
-    entries = []
-    with reporter(f"train {dataset}") as report, torch_threads(learning.parameters.train.threads):
-        for done, run in enumerate(runs):
-            report(done, len(runs), run.name)
-            entries.append(_fitted(learning, run))
-        report(len(runs), len(runs), "all")
+    with reporter(f"train {dataset}") as report:
+        report(0, len(runs), "")
+        for done, name in enumerate(_finish_all(dataset, root, learning), 1):
+            report(done, len(runs), name)
+    entries = [json.loads(record_of(learning, run).read_text(encoding="utf-8")) for run in runs]
     costs = {entry["name"]: entry.pop("cost") for entry in entries}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    write_json(learning.workspace / "cost.json", {"seconds": costs, "peak_memory_mb": peak})
+    write_json(learning.workspace / "cost.json", {"seconds": costs, "peak_memory_mb": _peak_memory_mb()})
     for entry in entries:
         del entry["name"]
     protocol = describe_protocol(learning.ds, learning.parameters.train.seeds)
@@ -40,13 +41,63 @@ def fit_models(dataset: str, root: Path) -> Path:
     return place
 
 
-def _fitted(learning: Learning, run: Run) -> dict[str, Any]:
-    """Return the record of one run, fitting it only where it has not finished in an earlier attempt."""
-    record = learning.workspace / "models" / f"{run.name}.json"
-    if not record.is_file():
-        _fit(learning, run, record)
-    content: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    return content
+def _finish_all(dataset: str, root: Path, learning: Learning) -> Iterator[str]:
+    """Finish every run and yield their names as they end. Results do not depend on how many processes there are."""
+    todo = [number for number, run in enumerate(learning.runs) if not record_of(learning, run).is_file()]
+    yield from (run.name for number, run in enumerate(learning.runs) if number not in set(todo))
+    workers = min(learning.parameters.train.workers, len(todo), _worth_workers(learning, todo))
+    if workers < 2 or learning.parameters.train.device not in ("auto", "cpu") or _has_accelerator():
+        yield from (finish_run(dataset, root, number) for number in todo)
+        return
+    # Spawned, not forked: a process with running threads (Prefect's, torch's) must not be forked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(finish_run, dataset, root, number) for number in todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _worth_workers(learning: Learning, todo: list[int]) -> int:
+    """Return how many workers pay: each costs seconds to start, so it should have rows enough to fit."""
+    rows = sum(len(learning.parts[learning.runs[number].fold].train) for number in todo)
+    return max(1, rows // ROWS_A_WORKER)
+
+
+def _has_accelerator() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _peak_memory_mb() -> float:
+    """Return the largest memory of this process or of one of its workers."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
+
+
+def record_of(learning: Learning, run: Run) -> Path:
+    """Return where the record of a finished run lies."""
+    return learning.workspace / "models" / f"{run.name}.json"
+
+
+@functools.cache
+def _opened(dataset: str, root: Path) -> Learning:
+    return open_learning(dataset, root)
+
+
+def finish_run(dataset: str, root: Path, number: int) -> str:
+    """Fit run `number` of a dataset, going on from its checkpoint if it has one, and return its name."""
+    from mmcore.training import torch_threads
+
+    learning = _opened(dataset, root)
+    run = learning.runs[number]
+    with torch_threads(learning.parameters.train.threads):
+        _fit(learning, run, record_of(learning, run))
+    return run.name
 
 
 def _fit(learning: Learning, run: Run, record: Path) -> None:

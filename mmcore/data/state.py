@@ -29,7 +29,7 @@ def row_summary(ds: Dataset, name: str) -> np.ndarray:
         return summary
     if array.dtype.kind not in "fiub":
         return summary
-    for row in np.flatnonzero(present):
+    for row in np.flatnonzero(present).tolist():
         values = np.asarray(array[row], dtype=np.float64)
         values = values[np.isfinite(values)]
         summary[row] = values.mean() if values.size else np.nan

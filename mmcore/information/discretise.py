@@ -100,7 +100,9 @@ def _principal_axes(z: Float, n_components: int, seed: int) -> Float | None:
     from sklearn.decomposition import PCA
 
     size = min(n_components, *z.shape)
-    return np.asarray(PCA(size, random_state=stream_seed(seed, "principal")).fit(z).components_.T, dtype=np.float64)
+    # Axes only say where to cluster: single precision and few power iterations change no count, and halve the time.
+    model = PCA(size, iterated_power=3, random_state=stream_seed(seed, "principal")).fit(z.astype(np.float32))
+    return np.asarray(model.components_.T, dtype=np.float64)
 
 
 def _bin_edges(values: Float, n_bins: int, kind: str) -> Float:

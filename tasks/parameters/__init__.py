@@ -65,9 +65,9 @@ def _meaning_problems(content: Mapping[str, Any]) -> list[InputError]:
         if source:
             problems += _at(f"datasets.{name}.source", check_source(source))
         modalities = source.get("modalities")
-        known = tuple(modalities) if isinstance(modalities, Mapping) else ()
+        known = tuple(modalities) if isinstance(modalities, Mapping) else None
         problems += _at(f"datasets.{name}.preprocess", check_options(_block(block, "preprocess"), known))
-        problems += _at(f"datasets.{name}.align", check_alignment(_block(block, "align"), known))
+        problems += _at(f"datasets.{name}.align", check_alignment(_block(block, "align"), known or ()))
     problems += _choice_problems(content)
     problems += _schedule_problems(_block(content, "schedule"), list(datasets))
     return problems

@@ -83,6 +83,7 @@ class Train(Group):
     device: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     threads: Count
+    workers: Count
 
 
 class Evaluate(Group):
