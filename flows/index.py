@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks.report import write_index
+from tasks.index import write_index
 from tasks.tracking import flow, quiet_environment
 
 

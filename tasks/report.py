@@ -8,9 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mmcore.atomic import atomic_directory, atomic_file, canonical_json, write_json
+from mmcore.atomic import atomic_directory, canonical_json, write_json
 from mmcore.data import load_dataset
-from mmcore.reporting import build_index, build_page, card, write_pdf
+from mmcore.reporting import build_page, card, write_pdf
 from tasks.parameters import Parameters, load_parameters
 from tasks.places import Places, file_sha256
 from tasks.tracking import task
@@ -32,20 +32,6 @@ def write_report(dataset: str, root: Path) -> Path:
             write_pdf(page, aside / "report.pdf")
     write_json(places.summary, card(results))
     return places.report / "index.html"
-
-
-@task
-def write_index(root: Path) -> Path:
-    """Write the page over all datasets that have a card, in the order of `params.yaml`."""
-    places = Places("", root)
-    cards = []
-    for name in load_parameters(root).datasets:
-        path = Places(name, root).summary
-        if path.is_file():
-            cards.append(json.loads(path.read_text(encoding="utf-8")))
-    with atomic_file(places.index) as aside:
-        aside.write_text(build_index(cards), encoding="utf-8")
-    return places.index
 
 
 def gather(dataset: str, root: Path, parameters: Parameters) -> dict[str, Any]:
