@@ -10,7 +10,7 @@ from typing import Any
 
 from mmcore.atomic import atomic_directory, canonical_json, write_json
 from mmcore.data import load_dataset
-from mmcore.reporting import build_page, card, write_pdf
+from mmcore.reporting import build_page, card, describe, write_pdf
 from tasks.parameters import Parameters, load_parameters
 from tasks.places import Places, file_sha256
 from tasks.tracking import task
@@ -54,7 +54,7 @@ def gather(dataset: str, root: Path, parameters: Parameters) -> dict[str, Any]:
     return {
         **results,
         "dataset": ds.spec.to_dict(),
-        "description": ds.describe(),
+        "description": describe(ds),
         "provenance": _provenance(dataset, root, parameters, [places.prepared / "dataset.json", *described]),
     }
 
