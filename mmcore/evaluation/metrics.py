@@ -124,25 +124,26 @@ def _correlation(sums: np.ndarray) -> np.ndarray:
     return _ratio(xy - x * y / n, below)
 
 
-def _area_under_curve(positive: np.ndarray, scores: np.ndarray) -> float:
-    """Mann-Whitney probability that a positive scores above a negative, ties counted half; NaN without both."""
-    n_positive = int(positive.sum())
+def _areas_under_curve(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Mann-Whitney probability that a positive scores above a negative, ties counted half; NaN without both.
+
+    positive: (n, C) bool; scores: (S, n, C); returns (S, C).
+    """
+    n_positive = positive.sum(axis=0)
     n_negative = len(positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
-        return float("nan")
-    ranks = rankdata(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(ranks / (n_positive * n_negative))
+    ranks = np.where(positive, rankdata(scores, axis=1), 0.0).sum(axis=1) - n_positive * (n_positive + 1) / 2
+    pairs = n_positive * n_negative
+    return np.asarray(np.where(pairs > 0, ranks / np.maximum(pairs, 1), np.nan))
 
 
 def _auroc(predicted: Predicted) -> np.ndarray:
-    """(S,) macro average of one class against the rest; for two classes the two areas are equal."""
-    truth = predicted.truth
+    """(S,) macro average of one class against the rest; for two classes the two areas are equal, so one is computed."""
+    truth, scores = predicted.truth, predicted.scores
     if predicted.task == "classification":
         truth = truth[:, None] == np.arange(len(predicted.classes))
-    areas = [
-        [_area_under_curve(truth[:, c], scores[:, c]) for c in range(truth.shape[1])] for scores in predicted.scores
-    ]
-    return _mean_where_defined(np.array(areas))
+        if len(predicted.classes) == 2:
+            truth, scores = truth[:, 1:], scores[:, :, 1:]
+    return _mean_where_defined(_areas_under_curve(truth, scores))
 
 
 _LABELS = ("classification", "multilabel")

@@ -108,7 +108,7 @@ def test_params_are_those_that_steps_read():
             read |= {"train", "evaluate", "explain"}
         if name == "report":
             read |= groups
-        watched = {param for param in stage(name)["params"] if not param.startswith("datasets")}
+        watched = {param for param in stage(name).get("params", []) if not param.startswith("datasets")}
         assert read == watched, name
 
 
