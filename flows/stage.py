@@ -14,7 +14,8 @@ from tasks.gates import GateError
 from tasks.parameters import ParametersError, load_parameters
 from tasks.tracking import quiet_environment
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# numpy reports a short write without any number
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None}
 
 
 def run_stage(stage: Callable[..., Any]) -> None:

@@ -57,7 +57,10 @@ def toy_project(tmp_path: Path) -> Callable[..., Path]:
                         "label": "mood",
                         "groups": "person",
                         "sample_id": "id",
-                        "modalities": {"voice": {"prefix": "voice_"}, "face": {"prefix": "face_"}},
+                        "modalities": {
+                            "voice": {"prefix": "voice_", "kind": "tabular"},
+                            "face": {"prefix": "face_", "kind": "tabular"},
+                        },
                         **source,
                     }
                 }

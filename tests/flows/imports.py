@@ -49,4 +49,15 @@ def reached(start: str, opaque: tuple[str, ...] = ()) -> set[str]:
             path = module_path(name)
             assert path is not None
             todo += imported(path)
+            todo += floor(name)
     return seen
+
+
+def floor(name: str) -> list[str]:
+    """Every module of the mmcore floor that `name` stands on: dvc.yaml names floors, and some load names lazily."""
+    parts = name.split(".")
+    place = ROOT / "mmcore" / parts[1] if parts[0] == "mmcore" and len(parts) > 1 else None
+    if place is None or not place.is_dir():
+        return []
+    files = (path.relative_to(ROOT).with_suffix("") for path in place.rglob("*.py"))
+    return [".".join(file.parts).removesuffix(".__init__") for file in files]

@@ -78,7 +78,9 @@ def test_new_rows_rerun_that_dataset_only(toy_project, finished):
     assert not [name for name in again if "planted-tiny" in name]
 
 
-@pytest.mark.parametrize("moment", [0.15, 0.4, 0.7])
+@pytest.mark.parametrize(
+    "moment", [0.55, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.1, 0.25, 0.4, 0.7, 0.85))]
+)
 def test_a_killed_run_is_completed_by_the_next_one(finished, tmp_path, moment):
     """SIGKILL somewhere on the way: what stands is old or new, never half; the next run ends as if nothing happened."""
     project = make_project(tmp_path / "project", TINY)

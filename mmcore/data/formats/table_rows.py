@@ -33,7 +33,7 @@ def table_problems(frame: pd.DataFrame, source: Mapping[str, Any]) -> pd.DataFra
         >>> block = {"sample_id": "id", "label": "y", "classes": [0, 1]}
         >>> block["modalities"] = {"m": {"prefix": "m_", "kind": "tabular"}}
         >>> table_problems(frame, block)["problem"].tolist()
-        ['id used 2 times', 'not one of the classes 0, 1', 'not a finite number']
+        ['id used 2 times', 'not one of the classes 0, 1', 'not a number']
     """
     found = [*_id_problems(frame, source), *_label_problems(frame, source), *_split_problems(frame, source)]
     found += [*_group_problems(frame, source), *_number_problems(frame, source)]
@@ -169,7 +169,8 @@ def _number_problems(frame: pd.DataFrame, source: Mapping[str, Any]) -> Iterator
             if column not in frame:
                 continue
             numbers, wrong = as_numbers(frame[column])
-            for row in np.flatnonzero(wrong):
-                yield int(row), column, frame[column].iloc[row], "not a finite number"
+            # An infinite number is a number: acceptance sets the row aside with its reason, reading goes on.
+            for row in np.flatnonzero(wrong & ~np.isinf(numbers)):
+                yield int(row), column, frame[column].iloc[row], "not a number"
             for row in np.flatnonzero(numbers < 0) if column in logged else ():
                 yield int(row), column, frame[column].iloc[row], "below 0 in a column read as log(1 + x)"

@@ -153,7 +153,7 @@ def test_every_faulty_row_is_found() -> None:
         ("006", "part", "tset", "neither train, valid nor test"),
         ("008", "part", "valid", "film 'f4' lies in train, valid"),
         ("010", "film", "", "no group"),
-        ("011", "m_price", "high", "not a finite number"),
+        ("011", "m_price", "high", "not a number"),
         ("012", "m_size", "-1", "below 0 in a column read as log(1 + x)"),
     ]
 
