@@ -1,0 +1,5 @@
+"""Placeholder until the gallery is written."""
+
+
+def gallery() -> str:
+    raise NotImplementedError

@@ -1,0 +1,42 @@
+"""The report as a PDF by WeasyPrint: A4, light colours, everything unfolded, the same bytes from the same page."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from mmcore.atomic import atomic_file
+
+
+def write_pdf(html: str, path: str | Path) -> Path:
+    """Write the page as PDF and return its path.
+
+    The PDF carries no date and its identifier is a hash of the page, so the same page gives the same bytes.
+
+    Args:
+        html: what `build_page` or `build_index` returned.
+        path: the file to write; its folder is made where it is missing.
+    """
+    import weasyprint
+
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    identifier = hashlib.sha256(html.encode()).digest()[:16]
+    # fontTools stamps embedded fonts with this clock; a fixed one keeps the bytes.
+    before = os.environ.get("SOURCE_DATE_EPOCH")
+    os.environ["SOURCE_DATE_EPOCH"] = "0"
+    try:
+        document = weasyprint.HTML(string=html, url_fetcher=_refuse).render()
+        with atomic_file(target) as aside:
+            document.write_pdf(aside, pdf_identifier=identifier)
+    finally:
+        if before is None:
+            del os.environ["SOURCE_DATE_EPOCH"]
+        else:
+            os.environ["SOURCE_DATE_EPOCH"] = before
+    return target
+
+
+def _refuse(url: str, *_: object, **__: object) -> dict:
+    raise ValueError(f"a report asks for nothing outside itself, but this page asks for {url}")

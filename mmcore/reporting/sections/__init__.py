@@ -1,0 +1,1 @@
+"""One module a section: facts in, one frozen view out; ids and order never change."""

@@ -1,0 +1,128 @@
+"""Which model, and why?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmcore.reporting import format as fmt
+from mmcore.reporting.facts import Facts, Model, model_name
+from mmcore.reporting.figures import difference
+from mmcore.reporting.sentences.verdict import ended, synergy_text
+from mmcore.reporting.view import FAILED, Block, Cell, Column, Empty, Folded, Paragraph, Reasons, Source, Table, Wide, number_head
+
+
+def blocks(facts: Facts) -> tuple[Block, ...]:
+    """Return the blocks of the section."""
+    if not facts.models:
+        return (Empty(f"no model: {facts.reasons.get('evaluation') or 'the evaluation holds none.'}"),)
+    reasons = _reasons(facts)
+    found: list[Block] = [Reasons(reasons)] if reasons else []
+    found.append(Wide("t-models", "Table 1. All models", _table(facts), _source(facts)))
+    found.append(
+        Paragraph(
+            "Differences are paired: same rows, same folds, same seeds. A filled dot means that the interval excludes zero.",
+            quiet=True,
+        )
+    )
+    comparisons = (facts.result("verdict") or {}).get("comparisons") or []
+    if comparisons:
+        found.append(Folded("The comparisons on validation that decided", _comparisons(facts, comparisons)))
+    proposed = facts.result("selection")
+    if proposed is not None:
+        found.append(Folded("What was proposed before training", _candidates(proposed)))
+    return tuple(found)
+
+
+def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
+    decided, pair = facts.result("verdict"), facts.leading
+    items: list[tuple[str, str]] = []
+    if pair is not None:
+        there = pair.atoms["synergy"].above_zero
+        claim = "Synergy is there:" if there else "Synergy is not sure:"
+        items.append((claim, f"{synergy_text(pair)} between {pair.first} and {pair.second}."))
+    for reason in (decided or {}).get("reasons") or []:
+        items.append(("On validation:", ended(str(reason))))
+    chosen = facts.recommended
+    if chosen is not None and chosen.n_parameters:
+        dearer = [m for m in facts.models if m.n_parameters and m.n_parameters > chosen.n_parameters]
+        items.append(("Its size:", f"{fmt.magnitude(chosen.n_parameters)} parameters; {len(dearer)} of the other {len(facts.models) - 1} models have more."))
+    return tuple(items)
+
+
+def _source(facts: Facts) -> Source:
+    protocol = (facts.result("evaluation") or {}).get("protocol") or {}
+    parts = []
+    if protocol.get("seeds"):
+        parts.append(f"mean of {fmt.counted(len(protocol['seeds']), 'seed')}")
+    if protocol.get("kind") == "folds" and protocol.get("n_folds"):
+        parts.append(fmt.counted(protocol["n_folds"], "fold"))
+    if protocol.get("interval"):
+        parts.append(str(protocol["interval"]))
+    return Source("learn", "flows/evaluate.py", "mmcore/evaluation", ", ".join(parts))
+
+
+def _table(facts: Facts) -> Table:
+    metric = facts.metric
+    ends = [v for m in facts.models if m.difference for v in (m.difference.low, m.difference.high, m.difference.value) if v is not None]
+    extent = (min(ends, default=0.0), max(ends, default=0.0))
+    extra = [key for key in ("balanced_accuracy", "f1_macro") if key != metric.key and any(key in m.metrics for m in facts.models)]
+    unit = f", {metric.difference_unit}" if metric.difference_unit else ""
+    heads = [Column("Model"), number_head(metric.column), number_head(f"Difference to late fusion{unit}"),
+             Column("Difference drawn", sortable=False, hidden=True)]  # fmt: skip
+    heads += [number_head({"f1_macro": "Macro F1, %", "balanced_accuracy": "Balanced accuracy, %"}[key]) for key in extra]
+    heads += [number_head("Parameters"), number_head("Operations")]
+    rows = tuple(_row(facts, model, extent, extra, i) for i, model in enumerate(facts.models))
+    marked = next((i for i, model in enumerate(facts.models) if model.recommended), None)
+    return Table("Models compared", tuple(heads), rows, sortable=True, marked=marked)
+
+
+def _row(facts: Facts, model: Model, extent: tuple[float, float], extra: list[str], index: int) -> tuple[Cell, ...]:
+    metric = facts.metric
+    name = Cell(model.name, tag="recommended" if model.recommended else "")
+    size = Cell("–" if model.n_parameters is None else fmt.magnitude(model.n_parameters), value=_sort(model.n_parameters))
+    work = Cell("–" if model.flops is None else fmt.magnitude(model.flops), value=_sort(model.flops))
+    if model.score is None:
+        return name, Cell(status=FAILED, value="x"), Cell(quiet=model.reason or "", span=2 + len(extra)), size, work
+    score = Cell(metric.number(model.score.value), quiet=metric.interval(model.score.low, model.score.high), value=_sort(model.score.value))
+    if model.difference is None:
+        reference = model.key == "late_fusion"
+        middle = (Cell(quiet="reference" if reference else "not compared", value="0" if reference else "x"), Cell())
+    else:
+        middle = (
+            Cell(metric.signed(model.difference.value), value=_sort(model.difference.value),
+                 quiet=metric.interval(model.difference.low, model.difference.high, signed=True)),
+            Cell(drawing=difference.draw(model.difference, extent, metric, f"difference-{index}")),
+        )  # fmt: skip
+    others = tuple(
+        Cell(fmt.number(100 * model.metrics[key].value, 1), value=_sort(model.metrics[key].value)) if key in model.metrics else Cell("–", value="x")
+        for key in extra
+    )
+    return (name, score, *middle, *others, size, work)
+
+
+def _sort(value: float | None) -> str:
+    return "x" if value is None else repr(float(value))
+
+
+def _comparisons(facts: Facts, comparisons: list[Mapping[str, Any]]) -> Table:
+    metric, decided = facts.metric, facts.result("verdict") or {}
+    rows = []
+    for c in comparisons:
+        p = c.get("p")
+        rows.append((Cell(model_name(c["model"])), Cell(model_name(c["against"])), Cell(metric.signed(c["difference"])),
+                     Cell(metric.interval(c.get("low"), c.get("high"), signed=True)), Cell("–" if p is None else fmt.p_value(p))))  # fmt: skip
+    unit = f", {metric.difference_unit}" if metric.difference_unit else ""
+    heads = (Column("Model"), Column("Against"), number_head(f"Difference{unit}"), number_head("Interval"), number_head("p"))
+    n_units, noun = decided.get("n_units"), facts.nouns.group if decided.get("unit") == "group" else facts.nouns.sample
+    caption = f"On validation, never on test; {fmt.counted(n_units, noun)} compared." if n_units else "On validation, never on test."
+    return Table("Comparisons on validation", heads, tuple(rows), caption=caption)
+
+
+def _candidates(proposed: Mapping[str, Any]) -> Table:
+    rows = [
+        (Cell(model_name(entry["model"])), Cell(kind), Cell(" ".join(ended(str(r)) for r in entry.get("reasons") or [])))
+        for kind, key in (("candidate", "candidates"), ("always trained", "mandatory"))
+        for entry in proposed.get(key) or []
+    ]
+    return Table("Models proposed before training", (Column("Model"), Column("Role"), Column("Why")), tuple(rows))

@@ -1,0 +1,50 @@
+"""What could a model reach?"""
+
+from __future__ import annotations
+
+from mmcore.reporting import format as fmt
+from mmcore.reporting.facts import Facts
+from mmcore.reporting.figures import reach
+from mmcore.reporting.sentences import meanings
+from mmcore.reporting.tokens import NARROW, WIDE
+from mmcore.reporting.view import Block, Cell, Column, Empty, Figure, Source, Table, number_head
+
+
+def blocks(facts: Facts) -> tuple[Block, ...]:
+    """Return the blocks of the section."""
+    rows = reach.rows(facts)
+    if not rows:
+        return (Empty(f"no bounds: {facts.reasons.get('estimate') or 'the estimate holds none.'}"),)
+    return (
+        Figure(
+            name="reach",
+            title="Accuracy that the information allows, and accuracy that was reached",
+            unit="Accuracy on held-out rows; grey range: bounds from information alone, before training",
+            wide=reach.draw(facts, WIDE, "reach-w", "wide"),
+            narrow=reach.draw(facts, NARROW, "reach-n", "narrow"),
+            means=meanings.reach(facts),
+            table=_table(rows),
+            source=Source("estimate", "flows/estimate.py", "mmcore/information/bounds.py", "Fano’s inequality above, half the remaining doubt below"),
+            note="The grey range is where the best possible classifier must lie. Its right edge is a ceiling for every model that "
+            "sees no more than the estimate did; its left edge is a floor for the ideal one only. The dot is a trained model.",
+        ),
+    )  # fmt: skip
+
+
+def _table(rows: tuple[reach.Row, ...]) -> Table:
+    heads = (Column("Input"), *(number_head(h) for h in ("Information, bits", "Lowest, %", "Highest, %", "Reached, %", "Interval")),
+             Column("Model"))  # fmt: skip
+    body = []
+    for row in rows:
+        e = row.reached
+        ends = "–" if e is None or e.low is None or e.high is None else fmt.interval(100 * e.low, 100 * e.high, 1)
+        body.append(
+            (
+                Cell(fmt.capital(row.name)), Cell("–" if row.information is None else fmt.number(row.information, 2)),
+                Cell("–" if row.lower is None else fmt.number(100 * row.lower, 1)),
+                Cell("–" if row.upper is None else fmt.number(100 * row.upper, 1)),
+                Cell("–" if e is None else fmt.number(100 * e.value, 1)), Cell(ends),
+                Cell(row.model or "not trained", quiet=row.reason or "", quiet_below=True),
+            )
+        )  # fmt: skip
+    return Table("Bounds and accuracies", heads, tuple(body))

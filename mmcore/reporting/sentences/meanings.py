@@ -1,0 +1,149 @@
+"""What each figure means: one or two sentences that a person could act on, never a description of the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmcore.reporting import format as fmt
+from mmcore.reporting.facts import ATOMS, Facts, Pair
+from mmcore.reporting.figures import reach as reach_figure
+from mmcore.reporting.figures import shapley as shapley_figure
+from mmcore.reporting.sentences.answers import losses_of
+
+
+def balance(facts: Facts) -> str:
+    """Return how even the labels are and what a constant answer would reach."""
+    labels: Mapping[str, int] = facts.description.get("labels") or {}
+    total = sum(labels.values())
+    if not total or len(labels) < 2:
+        return f"{fmt.capital(fmt.counted(int(facts.description.get('n') or 0), facts.nouns.sample))} are in this dataset."
+    name = max(labels, key=lambda k: (labels[k], k))
+    share = fmt.percent(labels[name] / total, 0)
+    even = labels[name] / total <= 1.5 / len(labels)
+    opening = f"The {fmt.plural(facts.nouns.label)} are close to even" if even else f"The {fmt.plural(facts.nouns.label)} are uneven"
+    return f"{opening}: {name} holds {share} of the {fmt.plural(facts.nouns.sample)}, so a model that always says “{name}” is right {share} of the time."
+
+
+def strip(facts: Facts, pair: Pair) -> str:
+    """Return what both modalities remove of the doubt, and what the second is worth."""
+    both, entropy = pair.information.get("both"), facts.entropy
+    if both is None or entropy is None:
+        return "The information of both together was not estimated."
+    singles = {"first": pair.first, "second": pair.second}
+    known = [(pair.information[k].value, n) for k, n in singles.items() if k in pair.information]
+    text = f"Knowing both removes {fmt.number(both.value, 2)} of the {fmt.bits(entropy)} of doubt about the {facts.nouns.label}."
+    if len(known) == 2:
+        value, better = max(known, key=lambda item: item[0])
+        other = pair.second if better == pair.first else pair.first
+        text += f" {fmt.capital(better)} alone removes {fmt.number(value, 2)}; adding {other} is worth {fmt.number(both.value - value, 2)}"
+        synergy = pair.atoms["synergy"].value
+        worth = both.value - value
+        text += f", {fmt.percent(synergy / worth, 0)} of it synergy." if worth > 0.005 and 0 <= synergy <= worth else "."
+    return text
+
+
+def forest(facts: Facts, pair: Pair) -> str:
+    """Return which parts are surely there, and how many planted parts were found."""
+    if pair.truth is not None:
+        return truth_found(pair)
+    above = [pair.atom_name(a) for a in ATOMS if pair.atoms[a].above_zero]
+    rest = [pair.atom_name(a) for a in ATOMS if not pair.atoms[a].above_zero]
+    if not above:
+        return "No part can be told from zero: more data are needed before any of them may guide a choice."
+    if not rest:
+        return "All four parts are above zero."
+    return f"Above zero: {fmt.listing(above)}. {fmt.capital(fmt.listing(rest))} cannot be told from zero."
+
+
+def truth_found(pair: Pair) -> str:
+    """Return how many planted parts lie inside their intervals."""
+    inside, worst = found_parts(pair)
+    return f"{inside} of 4 planted parts lie within their intervals; the largest error is {fmt.bits(worst)}."
+
+
+def found_parts(pair: Pair) -> tuple[int, float]:
+    """Return (how many true parts lie inside their intervals, largest absolute error in bits)."""
+    truth = pair.truth or {}
+    inside, worst = 0, 0.0
+    for atom in ATOMS:
+        estimate = pair.atoms[atom]
+        worst = max(worst, abs(estimate.value - truth[atom]))
+        if estimate.low is not None and estimate.high is not None:
+            inside += estimate.low - 1e-9 <= truth[atom] <= estimate.high + 1e-9
+    return inside, worst
+
+
+def matrix(facts: Facts) -> str:
+    """Return which pairs are worth a joint model."""
+    joint = [f"{p.first} with {p.second} ({fmt.bits(p.atoms['synergy'].value)})" for p in facts.estimated if p.atoms["synergy"].above_zero]
+    best = max(facts.alone.items(), key=lambda item: item[1].value, default=None)
+    opening = f"{fmt.capital(best[0])} tells most by itself. " if best else ""
+    if not joint:
+        return f"{opening}No pair has synergy above zero, so no pair by itself calls for a joint model."
+    if len(joint) > 3:
+        return f"{opening}{len(joint)} of {len(facts.estimated)} pairs have synergy above zero; most surely {joint_name(facts)}."
+    return f"{opening}Synergy is above zero for {fmt.listing(joint)}: worth a joint model."
+
+
+def joint_name(facts: Facts) -> str:
+    """Return the leading pair in words."""
+    pair = facts.leading
+    return f"{pair.first} with {pair.second}" if pair else "none"
+
+
+def reach(facts: Facts) -> str:
+    """Return how far the best trained model is from its ceiling."""
+    rows = [r for r in reach_figure.rows(facts) if r.upper is not None and r.reached is not None]
+    if not rows:
+        return "No model was trained on these sets, so nothing says how much of the range can be reached."
+    row = max(rows, key=lambda r: (len(r.modalities), r.upper or 0.0))
+    room = 100 * ((row.upper or 0.0) - (row.reached.value if row.reached else 0.0))
+    if room < 0:
+        return f"The accuracy with {row.name.removesuffix(' alone')} lies {fmt.number(-room, 1)}{fmt.NBSP}points above the bound: take the bound as too low, not the model as too good."
+    if room < 2:
+        return f"{row.model} is within {fmt.number(room, 1)}{fmt.NBSP}points of its ceiling: tuning it further cannot pay much."
+    return f"{row.model} is {fmt.number(room, 1)}{fmt.NBSP}points below its ceiling: better features or more data could still pay."
+
+
+def subsets(facts: Facts) -> str:
+    """Return what each loss costs."""
+    losses = losses_of(facts)
+    if not losses:
+        return "No model was tested with a modality dropped, so keep every modality at hand."
+    metric = facts.metric
+    kept = losses[:4]
+    text = "; ".join(f"without {name} {metric.signed(-loss if metric.higher_is_better else loss)}" for name, loss, _ in kept)
+    unit = f" {metric.difference_unit}" if metric.difference_unit else ""
+    advice = f"Where a {facts.nouns.modality} may fail, switch to a model trained without it."
+    return f"Change of the score{unit and f' in{unit}'}: {text}. {advice}"
+
+
+def reliability(calibration: Mapping[str, Any], facts: Facts) -> str:
+    """Return whether a stated probability may be used as it is."""
+    bins = [b for b in calibration["bins"] if b["n"] and b.get("low") is not None]
+    off = [b for b in bins if not b["low"] <= b["confidence"] <= b["high"]]
+    if not bins:
+        return "There are no filled bins, so nothing is known about the probabilities."
+    if not off:
+        return f"In all {len(bins)} bins the stated probability lies within the interval of the share that is right: it may be used as it is."
+    worst = max(off, key=lambda b: b["n"])
+    return (
+        f"In {len(off)} of {len(bins)} bins the stated probability lies outside the interval; the fullest of them states "
+        f"{fmt.percent(worst['confidence'], 0)} and is right {fmt.percent(worst['accuracy'], 0)} of the time."
+    )
+
+
+def shapley(facts: Facts) -> str:
+    """Return which modality carries the score, and for how many classes the order turns."""
+    rows, _ = shapley_figure.rows(facts)
+    overall = rows[0].values
+    order = sorted(overall, key=lambda m: -overall[m].value)
+    if len(order) < 2:
+        return f"{fmt.capital(order[0])} carries the whole score." if order else "Nothing was attributed."
+    turned = [r.name for r in rows[1:] if max(r.values, key=lambda m: r.values[m].value) != order[0]]
+    text = f"{fmt.capital(order[0])} carries most of the score, {order[1]} comes next."
+    if turned:
+        shown = fmt.listing(turned) if len(turned) <= 3 else f"{len(turned)} {fmt.plural(facts.nouns.label)}"
+        text += f" For {shown} another {facts.nouns.modality} matters more."
+    return text
