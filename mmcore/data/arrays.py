@@ -140,7 +140,7 @@ def _n_samples(converted: Mapping[str, Converted], *, labels: Mapping[str, Any])
 def _presence(got: Converted, name: str, given: Any, n: int) -> np.ndarray:
     """Which rows are present: what the user says, else where something was given."""
     if given is None:
-        return np.asarray(~(got.void | _all_nan(got.array)))
+        return ~(got.void | _all_nan(got.array))
     mask = np.asarray(given.detach().cpu().numpy() if hasattr(given, "detach") else given)
     if mask.shape != (n,):
         raise InputError(f"presence of {name}", f"shape {mask.shape}", (n,), "Give one entry a sample.")
@@ -157,7 +157,7 @@ def _presence(got: Converted, name: str, given: Any, n: int) -> np.ndarray:
 def _all_nan(array: Array) -> np.ndarray:
     if isinstance(array, Ragged) or array.dtype.kind != "f":
         return np.zeros(len(array), dtype=bool)
-    return np.isnan(array.reshape(len(array), -1)).all(axis=1)
+    return np.asarray(np.isnan(array.reshape(len(array), -1)).all(axis=1))
 
 
 def _labels(

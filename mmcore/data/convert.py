@@ -129,7 +129,7 @@ def _from_list(values: list, name: str, *, ragged: bool, times: Sequence | None)
         return _from_texts(values, name)
     try:
         rows = [None if _is_missing(v) else _row(v) for v in values]
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(name, str(error), "numbers, text or arrays in each row", "Make each row one array.") from error
     present = [r for r in rows if r is not None]
     if present and all(r.ndim == 0 for r in present):
@@ -149,7 +149,9 @@ def _from_list(values: list, name: str, *, ragged: bool, times: Sequence | None)
 
 
 def _row(value: Any) -> np.ndarray:
-    return _from_tensor(value) if hasattr(value, "detach") else np.asarray(value)
+    """One row as an array of its own; gaps in a row of Python objects become NaN."""
+    row = _from_tensor(value) if hasattr(value, "detach") else np.asarray(value)
+    return np.where(pd.isna(row), np.nan, row).astype(np.float64) if row.dtype == object else row
 
 
 def _check_numbers(array: np.ndarray, name: str) -> None:

@@ -60,7 +60,7 @@ def save_dataset(ds: Dataset, path: str | Path) -> None:
             (aside / "dataset.json").write_text(canonical_json(content), encoding="utf-8")
     except OSError as error:
         message = f"dataset '{ds.spec.name}' could not be saved: {error}; {target} is unchanged. Free space and rerun."
-        raise OSError(error.errno, message) from error
+        raise (OSError(message) if error.errno is None else OSError(error.errno, message)) from error
 
 
 def _write_modality(ds: Dataset, name: str, directory: Path) -> ModalitySpec:
