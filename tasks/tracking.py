@@ -13,6 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar, overload
 
 P = ParamSpec("P")
@@ -113,7 +114,8 @@ def _prefect_task(function: Any, **options: Any) -> Any:
 def _prefect_flow(function: Any, **options: Any) -> Any:
     from prefect import flow as prefect_flow
 
-    return prefect_flow(function, persist_result=False, validate_parameters=False, **options)
+    named = {"flow_run_name": f"{function.__name__} {{dataset}}"} if "dataset" in signature(function).parameters else {}
+    return prefect_flow(function, persist_result=False, validate_parameters=False, **named, **options)
 
 
 def _run_flow(function: Any, options: dict[str, Any], args: Any, kwargs: Any) -> Any:

@@ -212,7 +212,11 @@ def _deal_rows(
 
 
 def _deal_groups(counts: np.ndarray, shares: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Deal whole groups greedily; `counts` is (groups, strata)."""
+    """Deal whole groups greedily; `counts` is (groups, strata).
+
+    Each group goes where, of what the part is still owed of the group's strata, the largest fraction would be left.
+    Fractions, not amounts: amounts would fill the largest part first, and starve it of the strata dealt last.
+    """
     table = np.column_stack([counts, counts.sum(axis=1)])
     table /= table.sum(axis=0)
     shuffled = generator.permutation(len(table))
@@ -220,7 +224,8 @@ def _deal_groups(counts: np.ndarray, shares: np.ndarray, generator: np.random.Ge
     short = np.repeat(shares[:, None], table.shape[1], axis=1)  # (parts, strata): share still to be dealt
     part = np.empty(len(table), dtype=np.int64)
     for unit in order:
-        chosen = int(np.argmax(np.round(short @ table[unit], 12)))
+        left = (short - table[unit]) / shares[:, None]
+        chosen = int(np.argmax(np.round(left @ table[unit], 12)))
         part[unit] = chosen
         short[chosen] -= table[unit]
     return part

@@ -11,7 +11,7 @@ from mmcore.reporting.figures import balance
 from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import NARROW, WIDE
 from mmcore.reporting.view import (
-    STATUSES, Block, Cell, Column, Empty, Figure, Folded, Heading, Paragraph, Source, Table, number_head,
+    STATUSES, Block, Cell, Column, Empty, Figure, Folded, Heading, Source, Table, number_head,
 )  # fmt: skip
 
 _KINDS = {"timeseries": "time series"}
@@ -27,20 +27,36 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         if len(labels) > _MOST_LABELS:
             found.append(_all_labels(facts, labels))
     found += [Heading(fmt.capital(facts.nouns.modalities)), _modalities(facts)]
-    for key in ("preprocessing", "alignment"):
-        text = _recorded(facts.annotations.get(key))
-        if text:
-            found.append(Paragraph(f"{fmt.capital(key)}: {text}", quiet=True))
+    treated = facts.annotations.get("preprocessing")
+    if isinstance(treated, Mapping) and treated:
+        found.append(Folded("What was done to each of them", _treatment(facts, treated)))
     return (*found, *_checks(facts))
 
 
-def _recorded(value: Any) -> str:
-    """Return a record of the annotations as one line: `{a: 1}` becomes `a 1`."""
-    if isinstance(value, Mapping):
-        return "; ".join(f"{k} {_recorded(v)}" for k, v in value.items() if v not in (None, {}, []))
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_recorded(v) for v in value)
-    return "" if value is None else str(value)
+def _treatment(facts: Facts, treated: Mapping[str, Any]) -> Table:
+    """What preprocessing and alignment did, one row a modality; column names in full are in dataset.json."""
+    aligned = (facts.annotations.get("alignment") or {}).get("modalities") or {}
+    rows = []
+    for name in facts.modalities:
+        record = treated.get(name) or {}
+        options = ", ".join(f"{key} {_word(value)}" for key, value in (record.get("options") or {}).items() if value is not None)
+        steps = []
+        if record.get("imputed"):
+            filled = sum(record["imputed"].values())
+            steps.append(f"{fmt.count(filled)} missing numbers filled in, with indicators of where")
+        if record.get("dropped_constant"):
+            steps.append(f"{fmt.counted(len(record['dropped_constant']), 'constant column')} left out")
+        step = str((aligned.get(name) or {}).get("detail") or (aligned.get(name) or {}).get("operation") or "")
+        rows.append((Cell(name), Cell(_KINDS.get(str(record.get("kind")), str(record.get("kind") or "–"))),
+                     Cell(fmt.count(len(record.get("columns") or []))), Cell(options or "–", quiet="; ".join(steps), quiet_below=True),
+                     Cell(step or "–")))  # fmt: skip
+    heads = (Column(fmt.capital(facts.nouns.modality)), Column("Came as"), number_head("Columns now"), Column("Preprocessing"),
+             Column("Alignment"))  # fmt: skip
+    return Table("What preprocessing and alignment did", heads, tuple(rows))
+
+
+def _word(value: Any) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 def _balance(facts: Facts) -> Figure:

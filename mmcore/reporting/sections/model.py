@@ -41,13 +41,25 @@ def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
         there = pair.atoms["synergy"].above_zero
         claim = "Synergy is there:" if there else "Synergy is not sure:"
         items.append((claim, f"{synergy_text(pair)} between {pair.first} and {pair.second}."))
-    for reason in (decided or {}).get("reasons") or []:
-        items.append(("On validation:", ended(str(reason))))
+    for comparison in (decided or {}).get("comparisons") or []:
+        items.append(("On validation:", _compared(facts, comparison)))
     chosen = facts.recommended
     if chosen is not None and chosen.n_parameters:
         dearer = [m for m in facts.models if m.n_parameters and m.n_parameters > chosen.n_parameters]
         items.append(("Its size:", f"{fmt.magnitude(chosen.n_parameters)} parameters; {len(dearer)} of the other {len(facts.models) - 1} models have more."))
     return tuple(items)
+
+
+def _compared(facts: Facts, comparison: Mapping[str, Any]) -> str:
+    """One comparison as a sentence: who, against whom, by how much, and whether the interval decides it."""
+    metric, low, high = facts.metric, comparison.get("low"), comparison.get("high")
+    first, second = fmt.capital(model_name(comparison["model"])), model_name(comparison["against"])
+    unit = f" {metric.difference_unit}" if metric.difference_unit else ""
+    gain = f"{metric.signed(comparison['difference'])}{unit} {metric.interval(low, high, signed=True)}"
+    if low is None or high is None:
+        return f"{first} against {second.lower()}: {gain}; there is no interval."
+    sure = "the interval excludes zero" if low > 0 or high < 0 else "the interval holds zero"
+    return f"{first} against {second.lower()}: {gain}; {sure}."
 
 
 def _source(facts: Facts) -> Source:
