@@ -35,7 +35,9 @@ def describe(ds: Dataset, *, label: str | None = None) -> dict[str, Any]:
         rows = keys == key
         counts = {name: int(np.sum(hits[:, i] & rows)) for i, name in enumerate(names)}
         parent = parents[rows][0] if kind == "group" and folds is not None else None
-        columns.append({"name": _shown(kind, key), "parent": None if parent is None else f"fold {int(parent)}", "counts": counts})
+        columns.append(
+            {"name": _shown(kind, key), "parent": None if parent is None else f"fold {int(parent)}", "counts": counts}
+        )
     if kind == "split":
         order = {"train": 0, "valid": 1, "test": 2}
         columns.sort(key=lambda column: order.get(column["name"], 3))

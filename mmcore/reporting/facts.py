@@ -40,9 +40,7 @@ class Estimate:
 
     def reversed(self) -> Estimate:
         """Return the estimate of the opposite difference."""
-        return Estimate(
-            -self.value, None if self.high is None else -self.high, None if self.low is None else -self.low
-        )
+        return Estimate(-self.value, None if self.high is None else -self.high, None if self.low is None else -self.low)
 
     @property
     def above_zero(self) -> bool:
@@ -289,7 +287,9 @@ def facts_of(results: Mapping[str, Any]) -> Facts:
     evaluation = {} if "evaluation" in reasons else results["evaluation"]
     labels = spec.get("labels") or [{}]
     label = estimate.get("label") or labels[0]
-    metric = metric_named(evaluation.get("metric", "accuracy"), evaluation.get("higher_is_better"), labels[0].get("unit"))
+    metric = metric_named(
+        evaluation.get("metric", "accuracy"), evaluation.get("higher_is_better"), labels[0].get("unit")
+    )
     truths = {(t["first"], t["second"]): t for t in annotations.get("truth") or []}
     alone = {i["modalities"][0]: Estimate.of(i) for i in estimate.get("information") or [] if len(i["modalities"]) == 1}
     return Facts(

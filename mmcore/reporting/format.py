@@ -174,7 +174,7 @@ def middle_cut(text: str, limit: int = 22) -> str:
     if len(text) <= limit:
         return text
     head = (limit - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (limit - 1 - head):]}"
+    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:

@@ -82,19 +82,23 @@ def build_index(cards: Sequence[Mapping[str, Any]]) -> str:
     """
     real = [c for c in cards if c["planted"] is None]
     planted = [c for c in cards if c["planted"] is not None]
-    html = environment().get_template("index.html").render(
-        title="All datasets",
-        verdict=overview(cards),
-        because=overview_reason(cards),
-        groups=[
-            (identity, heading, _table(heading, group, identity))
-            for identity, heading, group in (
-                ("real", "Datasets", real),
-                ("planted", "Planted worlds, where the truth is known", planted),
-            )
-            if group
-        ],
-        **inline_assets(),
+    html = (
+        environment()
+        .get_template("index.html")
+        .render(
+            title="All datasets",
+            verdict=overview(cards),
+            because=overview_reason(cards),
+            groups=[
+                (identity, heading, _table(heading, group, identity))
+                for identity, heading, group in (
+                    ("real", "Datasets", real),
+                    ("planted", "Planted worlds, where the truth is known", planted),
+                )
+                if group
+            ],
+            **inline_assets(),
+        )
     )
     return html.rstrip("\n") + "\n"
 
@@ -140,7 +144,13 @@ def _table(heading: str, cards: Sequence[Mapping[str, Any]], identity: str) -> T
 def _row(c: Mapping[str, Any], identity: str) -> tuple[Cell, ...]:
     about = f"{c['labels']}; {', '.join(c['modalities'])}"
     name = Cell(c["name"], link=f"{c['name']}/index.html", quiet=about, quiet_below=True, value=c["name"])
-    return name, _known(c, identity), Cell(c["verdict"], value=c["verdict"]), _gain(c), Cell(status=_status(c), value=_status(c).word)
+    return (
+        name,
+        _known(c, identity),
+        Cell(c["verdict"], value=c["verdict"]),
+        _gain(c),
+        Cell(status=_status(c), value=_status(c).word),
+    )
 
 
 def _known(c: Mapping[str, Any], identity: str) -> Cell:
@@ -164,7 +174,11 @@ def _gain(c: Mapping[str, Any]) -> Cell:
         return Cell("–", value="x")
     metric, gain = metric_named(c["metric"]), c["gain"]
     unit = f"{fmt.NBSP}{metric.difference_unit}" if metric.difference_unit else ""
-    return Cell(f"{metric.signed(gain['value'])}{unit}", quiet=metric.interval(gain["low"], gain["high"], signed=True), value=repr(float(gain["value"])))
+    return Cell(
+        f"{metric.signed(gain['value'])}{unit}",
+        quiet=metric.interval(gain["low"], gain["high"], signed=True),
+        value=repr(float(gain["value"])),
+    )
 
 
 def _status(c: Mapping[str, Any]) -> Status:
@@ -174,7 +188,9 @@ def _status(c: Mapping[str, Any]) -> Status:
         return Status("off", "–", "No answer")
     if c["planted"] is not None:
         inside, total = c["planted"]
-        return Status("ok" if inside == total else "warn", "✓" if inside == total else "!", f"{inside} of {total} parts found")
+        return Status(
+            "ok" if inside == total else "warn", "✓" if inside == total else "!", f"{inside} of {total} parts found"
+        )
     if c["failures"]:
         return Status("warn", "!", f"Current, {fmt.counted(c['failures'], 'check')} failed")
     if c["warnings"]:

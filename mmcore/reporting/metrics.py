@@ -30,7 +30,11 @@ class Metric:
     @property
     def column(self) -> str:
         """The head of a column of values."""
-        return f"{fmt.capital(self.words)}, %" if self.share else fmt.capital(self.words) + (f", {self.unit}" * bool(self.unit))
+        return (
+            f"{fmt.capital(self.words)}, %"
+            if self.share
+            else fmt.capital(self.words) + (f", {self.unit}" * bool(self.unit))
+        )
 
     @property
     def difference_unit(self) -> str:

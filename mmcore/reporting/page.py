@@ -67,7 +67,9 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
                 block = dataclasses.replace(block, number=counter)
             numbered.append(block)
         said = ANSWERS[identity](facts)
-        question = title.replace("modalities", facts.nouns.modalities).replace("a modality", f"a {facts.nouns.modality}")
+        question = title.replace("modalities", facts.nouns.modalities).replace(
+            "a modality", f"a {facts.nouns.modality}"
+        )
         found.append(Section(identity, number, short, question, said.claim, said.evidence, tuple(numbered)))
     return tuple(found)
 
@@ -91,12 +93,16 @@ def build_page(results: Mapping[str, Any]) -> str:
     """
     facts = facts_of(results)
     digest = (results.get("provenance") or {}).get("data_sha256") or ""
-    html = environment().get_template("page.html").render(
-        title=f"{facts.name}: how its {facts.nouns.modalities} interact",
-        hero=answer.view(facts),
-        sections=sections_of(facts),
-        data_hash=digest[:8],
-        code_hash=((results.get("provenance") or {}).get("parameters_sha256") or "")[:8],
-        **inline_assets(),
+    html = (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=f"{facts.name}: how its {facts.nouns.modalities} interact",
+            hero=answer.view(facts),
+            sections=sections_of(facts),
+            data_hash=digest[:8],
+            code_hash=((results.get("provenance") or {}).get("parameters_sha256") or "")[:8],
+            **inline_assets(),
+        )
     )
     return html.rstrip("\n") + "\n"

@@ -17,9 +17,7 @@ MOST_LABELS = 12
 KEPT = 10
 
 
-def draw(
-    description: Mapping[str, Any], samples: str, width: int, identity: str, css: str = ""
-) -> Markup:
+def draw(description: Mapping[str, Any], samples: str, width: int, identity: str, css: str = "") -> Markup:
     """Return the figure: cells up to 12 labels, bars of the smallest beyond."""
     labels: dict[str, int] = dict(description["labels"])
     if len(labels) > MOST_LABELS:
@@ -71,7 +69,12 @@ def _cells(
 
 
 def _heads(
-    drawing: svg.Drawing, columns: Sequence[Mapping[str, Any]], parents: list, places: list[float], cell: float, top: float
+    drawing: svg.Drawing,
+    columns: Sequence[Mapping[str, Any]],
+    parents: list,
+    places: list[float],
+    cell: float,
+    top: float,
 ) -> None:
     for parent in parents:
         own = [x for c, x in zip(columns, places) if c["parent"] == parent]

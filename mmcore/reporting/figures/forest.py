@@ -74,7 +74,13 @@ def _names(drawing: svg.Drawing, pair: Pair, atom: str, y: float, narrow: bool) 
     drawing.name(18, at, name, 175, size=13, colour="ink", bold=True)
     if not narrow:
         lacking = {"unique1": pair.second, "unique2": pair.first}.get(atom)
-        hint = f"{lacking} lacks it" if lacking else "either tells it" if atom == "redundancy" else "neither tells it alone"
+        hint = (
+            f"{lacking} lacks it"
+            if lacking
+            else "either tells it"
+            if atom == "redundancy"
+            else "neither tells it alone"
+        )
         drawing.name(18, y + 14, hint, 180)
 
 

@@ -28,7 +28,9 @@ def label(facts: Facts) -> str:
     """Return the figure in words: the parts of each pair."""
     rows = []
     for pair in facts.pairs:
-        parts = ", ".join(f"{pair.atom_name(a)} {fmt.number(pair.atoms[a].value, 2)}" for a in ATOMS) if pair.atoms else ""
+        parts = (
+            ", ".join(f"{pair.atom_name(a)} {fmt.number(pair.atoms[a].value, 2)}" for a in ATOMS) if pair.atoms else ""
+        )
         rows.append(f"{pair.first} with {pair.second}: {parts or 'no estimate'}")
     return f"Each pair as a small strip, in bits. {'; '.join(rows)}."
 
@@ -101,7 +103,9 @@ def _list(facts: Facts, width: int, identity: str, css: str) -> Markup:
         y = i * row
         caption = _caption(pair, 140) if pair.estimated else "no estimate"
         name = f"{pair.first} · {pair.second}"
-        drawing.name(0, y + 13, name, width - svg.text_width(caption) - 6, size=13, colour="ink", bold=pair is facts.leading)
+        drawing.name(
+            0, y + 13, name, width - svg.text_width(caption) - 6, size=13, colour="ink", bold=pair is facts.leading
+        )
         drawing.text(width, y + 13, caption, anchor="end")
         if pair.estimated:
             scale = svg.Scale(0, top, 0, width - 1)

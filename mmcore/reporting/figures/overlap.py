@@ -66,9 +66,7 @@ def _connect(
         drawing.line(x, tops[0] - 4, x, tops[2], "null", dash="2 3")
 
 
-def _lane_names(
-    drawing: svg.Drawing, pair: Pair, tops: tuple[int, ...], heights: tuple[int, ...], left: float
-) -> None:
+def _lane_names(drawing: svg.Drawing, pair: Pair, tops: tuple[int, ...], heights: tuple[int, ...], left: float) -> None:
     names = (f"{pair.first} alone", f"{pair.second} alone", "both together")
     for name, key, y, height in zip(names, ("first", "second", "both"), tops, heights):
         text = _information(pair.information.get(key))
@@ -121,5 +119,3 @@ def _bits_axis(drawing: svg.Drawing, scale: svg.Scale, bottom: float, entropy: f
         drawing.text(scale(value), bottom + 16, text, colour="ink3", anchor="middle" if value else "start")
     drawing.line(end, bottom, end, bottom + 4, "null")
     drawing.text(end, bottom + 16, last, colour="ink3", anchor="end")
-
-

@@ -100,12 +100,16 @@ def _draw_row(drawing: svg.Drawing, row: Row, scale: svg.Scale, y: float, narrow
         drawing.rect(left, y - 10, right - left, 20, "band", title=title)
         drawing.line(right, y - 13, right, y + 13, "ink2", 2)
     else:
-        drawing.rect(scale.left, y - 10, scale.right - scale.left, 20, None, stroke="null", dash="3 3", title=row.reason)
+        drawing.rect(
+            scale.left, y - 10, scale.right - scale.left, 20, None, stroke="null", dash="3 3", title=row.reason
+        )
         drawing.text(scale.left + 8, y + 4, "no bounds")
     text = "not trained" if row.reached is None else fmt.percent(row.reached.value)
     ends = ""
     if row.reached is not None:
-        scaled = Estimate(*(None if v is None else 100 * v for v in (row.reached.value, row.reached.low, row.reached.high)))  # type: ignore[arg-type]
+        scaled = Estimate(
+            *(None if v is None else 100 * v for v in (row.reached.value, row.reached.low, row.reached.high))
+        )  # type: ignore[arg-type]
         dot_on_interval(drawing, scale, y, scaled, "ink", title=f"{row.model}: {text}")
         if scaled.low is not None and scaled.high is not None:
             ends = fmt.interval(scaled.low, scaled.high, 1)
@@ -117,5 +121,13 @@ def _draw_row(drawing: svg.Drawing, row: Row, scale: svg.Scale, y: float, narrow
         return
     drawing.name(0, y - 1, name, 172, size=13, colour="ink", bold=True)
     drawing.text(0, y + 14, amount)
-    drawing.text(drawing.width, y - 1, text, size=13, colour="ink" if row.reached else "ink2", anchor="end", bold=bool(row.reached))
+    drawing.text(
+        drawing.width,
+        y - 1,
+        text,
+        size=13,
+        colour="ink" if row.reached else "ink2",
+        anchor="end",
+        bold=bool(row.reached),
+    )
     drawing.text(drawing.width, y + 14, ends, anchor="end")

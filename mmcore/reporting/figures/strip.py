@@ -97,7 +97,9 @@ def lane(
             drawing.rect(left + gap, y, right - left - 2 * gap, height, ATOM_TOKENS[piece.part], title=title)
 
 
-def truth_ticks(drawing: svg.Drawing, pair: Pair, scale: svg.Scale, top: float, bottom: float, unit: float = 1.0) -> None:
+def truth_ticks(
+    drawing: svg.Drawing, pair: Pair, scale: svg.Scale, top: float, bottom: float, unit: float = 1.0
+) -> None:
     """Add an upright ink tick at each true boundary, where the truth was planted."""
     if pair.truth is not None:
         for end in boundaries(pair.truth):

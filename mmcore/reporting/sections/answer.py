@@ -32,9 +32,7 @@ def view(facts: Facts) -> Hero:
 
 def strip_key(pair: Pair, entropy: float) -> tuple[tuple[str, str], ...]:
     """Return (swatch, words) for each part of a strip."""
-    key = [
-        (ATOM_TOKENS[a], f"{pair.atom_name(a)} ({SYMBOLS[a]}) {fmt.number(pair.atoms[a].value, 2)}") for a in ATOMS
-    ]
+    key = [(ATOM_TOKENS[a], f"{pair.atom_name(a)} ({SYMBOLS[a]}) {fmt.number(pair.atoms[a].value, 2)}") for a in ATOMS]
     left = strip.segments(strip.values_of(pair), entropy)[-1].width
     key.append(("x", f"in neither {fmt.number(left, 2)}"))
     return (*key, ("t", "planted truth")) if pair.truth is not None else tuple(key)
@@ -43,7 +41,9 @@ def strip_key(pair: Pair, entropy: float) -> tuple[tuple[str, str], ...]:
 def subtitle(facts: Facts) -> str:
     """Return the question, the modalities and the counts."""
     nouns, n = facts.nouns, facts.description.get("n") or facts.spec.get("n_samples")
-    shown = facts.modalities if len(facts.modalities) <= 6 else (*facts.modalities[:5], f"{len(facts.modalities) - 5} more")
+    shown = (
+        facts.modalities if len(facts.modalities) <= 6 else (*facts.modalities[:5], f"{len(facts.modalities) - 5} more")
+    )
     things = [fmt.counted(int(n), nouns.sample)] if n else []
     if facts.grouped:
         things.append(fmt.counted(int(facts.description["groups"]), nouns.group))
@@ -53,7 +53,11 @@ def subtitle(facts: Facts) -> str:
 
 
 def _names(facts: Facts, pair: Pair) -> str:
-    return f"Both {facts.nouns.modalities}" if len(facts.modalities) == 2 else f"{fmt.capital(pair.first)} and {pair.second}"
+    return (
+        f"Both {facts.nouns.modalities}"
+        if len(facts.modalities) == 2
+        else f"{fmt.capital(pair.first)} and {pair.second}"
+    )
 
 
 def _ends(low: float | None, high: float | None) -> str:
@@ -93,7 +97,11 @@ def _allowed(facts: Facts) -> Headline:
 
 
 def _reached(facts: Facts) -> Headline:
-    seen = f"{fmt.plural(facts.nouns.group)} never seen" if facts.grouped else f"{fmt.plural(facts.nouns.sample)} never seen"
+    seen = (
+        f"{fmt.plural(facts.nouns.group)} never seen"
+        if facts.grouped
+        else f"{fmt.plural(facts.nouns.sample)} never seen"
+    )
     term = f"{fmt.capital(facts.metric.words)} on {seen}"
     model = facts.recommended
     if model is None or model.score is None:

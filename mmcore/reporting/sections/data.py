@@ -11,7 +11,17 @@ from mmcore.reporting.figures import balance
 from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import NARROW, WIDE
 from mmcore.reporting.view import (
-    STATUSES, Block, Cell, Column, Empty, Figure, Folded, Heading, Source, Table, number_head,
+    STATUSES,
+    Block,
+    Cell,
+    Column,
+    Empty,
+    Figure,
+    Folded,
+    Heading,
+    Source,
+    Table,
+    number_head,
 )  # fmt: skip
 
 _KINDS = {"timeseries": "time series"}
@@ -39,7 +49,9 @@ def _treatment(facts: Facts, treated: Mapping[str, Any]) -> Table:
     rows = []
     for name in facts.modalities:
         record = treated.get(name) or {}
-        options = ", ".join(f"{key} {_word(value)}" for key, value in (record.get("options") or {}).items() if value is not None)
+        options = ", ".join(
+            f"{key} {_word(value)}" for key, value in (record.get("options") or {}).items() if value is not None
+        )
         steps = []
         if record.get("imputed"):
             filled = sum(record["imputed"].values())
@@ -126,7 +138,9 @@ def _checks(facts: Facts) -> tuple[Block, ...]:
     if open_ones:
         found.append(_check_table(open_ones, "Checks that warned or failed"))
     if passed:
-        found.append(Folded(f"The {fmt.counted(len(passed), 'check')} that passed", _check_table(passed, "Checks that passed")))
+        found.append(
+            Folded(f"The {fmt.counted(len(passed), 'check')} that passed", _check_table(passed, "Checks that passed"))
+        )
     if result.get("quarantine"):
         found.append(_quarantine(facts, result))
     return tuple(found)

@@ -8,7 +8,17 @@ from mmcore.reporting.figures import forest, matrix, overlap
 from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import ATOM_TOKENS, NARROW, WIDE
 from mmcore.reporting.view import (
-    NO_ESTIMATE, Block, Cell, Column, Empty, Figure, Folded, Paragraph, Source, Table, number_head,
+    NO_ESTIMATE,
+    Block,
+    Cell,
+    Column,
+    Empty,
+    Figure,
+    Folded,
+    Paragraph,
+    Source,
+    Table,
+    number_head,
 )  # fmt: skip
 
 MATRIX = "How each pair interacts"
@@ -26,7 +36,9 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         found.append(_matrix(facts))
     refused = [p for p in facts.pairs if not p.estimated]
     if refused:
-        found.append(Paragraph(" ".join(f"No estimate for {p.first} with {p.second}: {p.reason}" for p in refused), quiet=True))
+        found.append(
+            Paragraph(" ".join(f"No estimate for {p.first} with {p.second}: {p.reason}" for p in refused), quiet=True)
+        )
     return tuple(found)
 
 
@@ -57,7 +69,9 @@ def _strip(facts: Facts, pair: Pair) -> Figure:
         note += f" Estimated below zero, so drawn without width: {fmt.listing([pair.atom_name(a) for a in negative])}."
     if pair.truth is not None:
         note += " The upright ticks are the planted truth: where each part should end."
-    of_pair = "" if len(facts.modalities) == 2 else f": {pair.first} with {pair.second}, the pair with the surest synergy"
+    of_pair = (
+        "" if len(facts.modalities) == 2 else f": {pair.first} with {pair.second}, the pair with the surest synergy"
+    )
     return Figure(
         name="strip",
         title=f"What each {facts.nouns.modality} tells about the {facts.nouns.label}, and where they overlap",
@@ -107,9 +121,13 @@ def atom_table(pair: Pair) -> Table:
     total = sum(pair.atoms[a].value for a in ATOMS)
     raw_total = fmt.number(sum(pair.raw[a] for a in ATOMS), 2) if set(ATOMS) <= set(pair.raw) else "–"
     both = pair.information.get("both")
-    ends = "no interval" if both is None or both.low is None or both.high is None else fmt.interval(both.low, both.high, 2)
+    ends = (
+        "no interval" if both is None or both.low is None or both.high is None else fmt.interval(both.low, both.high, 2)
+    )
     last = [Cell("Sum · I(X1,X2;Y)"), Cell(fmt.number(total, 2)), Cell(ends), Cell(raw_total)]
-    rows.append((*last, Cell(fmt.number(sum(pair.truth[a] for a in ATOMS), 2))) if pair.truth is not None else tuple(last))
+    rows.append(
+        (*last, Cell(fmt.number(sum(pair.truth[a] for a in ATOMS), 2))) if pair.truth is not None else tuple(last)
+    )
     caption = "Bits. Estimates are corrected for bias; raw values are not. Sums are of unrounded values."
     return Table("Parts, estimates and intervals", tuple(heads), tuple(rows), caption=caption)
 
@@ -119,10 +137,18 @@ def _matrix(facts: Facts) -> Figure:
     return Figure(
         name="matrix",
         title=MATRIX,
-        unit="Bits of synergy, bars to one scale" if every else "Bits; strips to one scale, each modality alone on the diagonal",
+        unit="Bits of synergy, bars to one scale"
+        if every
+        else "Bits; strips to one scale, each modality alone on the diagonal",
         wide=matrix.draw(facts, WIDE, "matrix-w", "wide"),
         narrow=matrix.draw(facts, NARROW, "matrix-n", "narrow"),
-        key=(("u1", "only the first"), ("r", "shared"), ("u2", "only the second"), ("s", "only together"), ("x", "in neither")),
+        key=(
+            ("u1", "only the first"),
+            ("r", "shared"),
+            ("u2", "only the second"),
+            ("s", "only together"),
+            ("x", "in neither"),
+        ),
         means=meanings.matrix(facts),
         table=pair_table(facts),
         source=_source(facts, "mmcore/information/pairs.py"),

@@ -28,7 +28,10 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         unit=unit,
         wide=subsets.draw(facts, WIDE, "subsets-w", "wide"),
         narrow=subsets.draw(facts, NARROW, "subsets-n", "narrow"),
-        key=(("o", f"model trained on just these {facts.nouns.modalities}"), ("h", "fusion model, the rest dropped at test time")),
+        key=(
+            ("o", f"model trained on just these {facts.nouns.modalities}"),
+            ("h", "fusion model, the rest dropped at test time"),
+        ),
         means=meanings.subsets(facts),
         table=None if folded else table,
         source=Source("learn", "flows/evaluate.py", "mmcore/evaluation"),
@@ -46,5 +49,9 @@ def _table(facts: Facts) -> Table:
         return Cell(metric.number(estimate.value), quiet=metric.interval(estimate.low, estimate.high))
 
     rows = tuple((Cell(set_name(facts, s.present)), cell(s.trained), cell(s.dropped)) for s in facts.subsets)
-    heads = (Column("Present"), number_head(f"Trained on it: {metric.column}"), number_head(f"Rest dropped: {metric.column}"))
+    heads = (
+        Column("Present"),
+        number_head(f"Trained on it: {metric.column}"),
+        number_head(f"Rest dropped: {metric.column}"),
+    )
     return Table("Scores for each set of modalities", heads, rows)

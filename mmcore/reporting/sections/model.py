@@ -9,7 +9,20 @@ from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import Facts, Model, model_name
 from mmcore.reporting.figures import difference
 from mmcore.reporting.sentences.verdict import ended, synergy_text
-from mmcore.reporting.view import FAILED, Block, Cell, Column, Empty, Folded, Paragraph, Reasons, Source, Table, Wide, number_head
+from mmcore.reporting.view import (
+    FAILED,
+    Block,
+    Cell,
+    Column,
+    Empty,
+    Folded,
+    Paragraph,
+    Reasons,
+    Source,
+    Table,
+    Wide,
+    number_head,
+)
 
 
 def blocks(facts: Facts) -> tuple[Block, ...]:
@@ -46,7 +59,12 @@ def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
     chosen = facts.recommended
     if chosen is not None and chosen.n_parameters:
         dearer = [m for m in facts.models if m.n_parameters and m.n_parameters > chosen.n_parameters]
-        items.append(("Its size:", f"{fmt.magnitude(chosen.n_parameters)} parameters; {len(dearer)} of the other {len(facts.models) - 1} models have more."))
+        items.append(
+            (
+                "Its size:",
+                f"{fmt.magnitude(chosen.n_parameters)} parameters; {len(dearer)} of the other {len(facts.models) - 1} models have more.",
+            )
+        )
     return tuple(items)
 
 
@@ -76,13 +94,25 @@ def _source(facts: Facts) -> Source:
 
 def _table(facts: Facts) -> Table:
     metric = facts.metric
-    ends = [v for m in facts.models if m.difference for v in (m.difference.low, m.difference.high, m.difference.value) if v is not None]
+    ends = [
+        v
+        for m in facts.models
+        if m.difference
+        for v in (m.difference.low, m.difference.high, m.difference.value)
+        if v is not None
+    ]
     extent = (min(ends, default=0.0), max(ends, default=0.0))
-    extra = [key for key in ("balanced_accuracy", "f1_macro") if key != metric.key and any(key in m.metrics for m in facts.models)]
+    extra = [
+        key
+        for key in ("balanced_accuracy", "f1_macro")
+        if key != metric.key and any(key in m.metrics for m in facts.models)
+    ]
     unit = f", {metric.difference_unit}" if metric.difference_unit else ""
     heads = [Column("Model"), number_head(metric.column), number_head(f"Difference to late fusion{unit}"),
              Column("Difference drawn", sortable=False, hidden=True)]  # fmt: skip
-    heads += [number_head({"f1_macro": "Macro F1, %", "balanced_accuracy": "Balanced accuracy, %"}[key]) for key in extra]
+    heads += [
+        number_head({"f1_macro": "Macro F1, %", "balanced_accuracy": "Balanced accuracy, %"}[key]) for key in extra
+    ]
     heads += [number_head("Parameters"), number_head("Operations")]
     rows = tuple(_row(facts, model, extent, extra, i) for i, model in enumerate(facts.models))
     marked = next((i for i, model in enumerate(facts.models) if model.recommended), None)
@@ -92,11 +122,17 @@ def _table(facts: Facts) -> Table:
 def _row(facts: Facts, model: Model, extent: tuple[float, float], extra: list[str], index: int) -> tuple[Cell, ...]:
     metric = facts.metric
     name = Cell(model.name, tag="recommended" if model.recommended else "")
-    size = Cell("–" if model.n_parameters is None else fmt.magnitude(model.n_parameters), value=_sort(model.n_parameters))
+    size = Cell(
+        "–" if model.n_parameters is None else fmt.magnitude(model.n_parameters), value=_sort(model.n_parameters)
+    )
     work = Cell("–" if model.flops is None else fmt.magnitude(model.flops), value=_sort(model.flops))
     if model.score is None:
         return name, Cell(status=FAILED, value="x"), Cell(quiet=model.reason or "", span=2 + len(extra)), size, work
-    score = Cell(metric.number(model.score.value), quiet=metric.interval(model.score.low, model.score.high), value=_sort(model.score.value))
+    score = Cell(
+        metric.number(model.score.value),
+        quiet=metric.interval(model.score.low, model.score.high),
+        value=_sort(model.score.value),
+    )
     if model.difference is None:
         reference = model.key == "late_fusion"
         middle = (Cell(quiet="reference" if reference else "not compared", value="0" if reference else "x"), Cell())
@@ -107,7 +143,9 @@ def _row(facts: Facts, model: Model, extent: tuple[float, float], extra: list[st
             Cell(drawing=difference.draw(model.difference, extent, metric, f"difference-{index}")),
         )  # fmt: skip
     others = tuple(
-        Cell(fmt.number(100 * model.metrics[key].value, 1), value=_sort(model.metrics[key].value)) if key in model.metrics else Cell("–", value="x")
+        Cell(fmt.number(100 * model.metrics[key].value, 1), value=_sort(model.metrics[key].value))
+        if key in model.metrics
+        else Cell("–", value="x")
         for key in extra
     )
     return (name, score, *middle, *others, size, work)
@@ -125,15 +163,29 @@ def _comparisons(facts: Facts, comparisons: list[Mapping[str, Any]]) -> Table:
         rows.append((Cell(model_name(c["model"])), Cell(model_name(c["against"])), Cell(metric.signed(c["difference"])),
                      Cell(metric.interval(c.get("low"), c.get("high"), signed=True)), Cell("–" if p is None else fmt.p_value(p))))  # fmt: skip
     unit = f", {metric.difference_unit}" if metric.difference_unit else ""
-    heads = (Column("Model"), Column("Against"), number_head(f"Difference{unit}"), number_head("Interval"), number_head("p"))
+    heads = (
+        Column("Model"),
+        Column("Against"),
+        number_head(f"Difference{unit}"),
+        number_head("Interval"),
+        number_head("p"),
+    )
     n_units, noun = decided.get("n_units"), facts.nouns.group if decided.get("unit") == "group" else facts.nouns.sample
-    caption = f"On validation, never on test; {fmt.counted(n_units, noun)} compared." if n_units else "On validation, never on test."
+    caption = (
+        f"On validation, never on test; {fmt.counted(n_units, noun)} compared."
+        if n_units
+        else "On validation, never on test."
+    )
     return Table("Comparisons on validation", heads, tuple(rows), caption=caption)
 
 
 def _candidates(proposed: Mapping[str, Any]) -> Table:
     rows = [
-        (Cell(model_name(entry["model"])), Cell(kind), Cell(" ".join(ended(str(r)) for r in entry.get("reasons") or [])))
+        (
+            Cell(model_name(entry["model"])),
+            Cell(kind),
+            Cell(" ".join(ended(str(r)) for r in entry.get("reasons") or [])),
+        )
         for kind, key in (("candidate", "candidates"), ("always trained", "mandatory"))
         for entry in proposed.get(key) or []
     ]

@@ -14,7 +14,11 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     """Return the blocks of the section."""
     calibration = (facts.result("evaluation") or {}).get("calibration")
     if not calibration:
-        return (Empty(f"no calibration: {facts.reasons.get('evaluation') or 'the recommended model states no probabilities.'}"),)
+        return (
+            Empty(
+                f"no calibration: {facts.reasons.get('evaluation') or 'the recommended model states no probabilities.'}"
+            ),
+        )
     samples = fmt.plural(facts.nouns.sample)
     rows = [(Cell("Calibration error"), Cell(fmt.number(calibration["ece"], 3)))]
     for key, name in (("log_loss", "Log loss, nats"), ("brier", "Brier score")):

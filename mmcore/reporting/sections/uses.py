@@ -34,7 +34,9 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         )
     ]
     if result.get("permutation"):
-        found.append(Folded("What is lost when one is shuffled between rows", _permutation(facts, result["permutation"])))
+        found.append(
+            Folded("What is lost when one is shuffled between rows", _permutation(facts, result["permutation"]))
+        )
     return tuple(found)
 
 
@@ -49,7 +51,12 @@ def _table(facts: Facts, by_class: list) -> Table:
     body = [(Cell(rows[0].name), *overall)]
     for entry in by_class:
         values = entry["values"]
-        body.append((Cell(str(entry["label"])), *(Cell("–" if values.get(m) is None else facts.metric.number(values[m])) for m in names)))
+        body.append(
+            (
+                Cell(str(entry["label"])),
+                *(Cell("–" if values.get(m) is None else facts.metric.number(values[m])) for m in names),
+            )
+        )
     return Table("Shapley values by class", heads, tuple(body))
 
 
@@ -61,5 +68,9 @@ def _permutation(facts: Facts, permutation: dict) -> Table:
         for m in facts.modalities if m in permutation
     )  # fmt: skip
     unit = f", {metric.difference_unit}" if metric.difference_unit else ""
-    heads = (Column(fmt.capital(facts.nouns.modality)), number_head(f"Change of {metric.words}{unit}"), number_head("Interval"))
+    heads = (
+        Column(fmt.capital(facts.nouns.modality)),
+        number_head(f"Change of {metric.words}{unit}"),
+        number_head("Interval"),
+    )
     return Table("Permutation importance", heads, rows)

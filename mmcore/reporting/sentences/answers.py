@@ -28,13 +28,19 @@ def data(facts: Facts) -> Answer:
     warned = [c for c in checks if c["status"] == "warning"]
     passed = len(checks) - len(failed) - len(warned)
     evidence = f"{passed} of {len(checks)} checks passed"
-    evidence += f", {fmt.words(len(warned))} warned" * bool(warned) + f", {fmt.words(len(failed))} failed" * bool(failed)
+    evidence += f", {fmt.words(len(warned))} warned" * bool(warned) + f", {fmt.words(len(failed))} failed" * bool(
+        failed
+    )
     aside = result.get("n_quarantined") or 0
     evidence += f"; {fmt.counted(aside, nouns.sample)} set aside." if aside else "."
     if any(c.get("source") == "leakage" and c["status"] == "passed" for c in checks) and facts.grouped:
         evidence += f" {fmt.capital(fmt.plural(nouns.group))} are never split between training and test."
     if failed:
-        claim = "No." if stopping_check(facts) else f"With care: {failed[0]['title'][:1].lower()}{failed[0]['title'][1:]} failed."
+        claim = (
+            "No."
+            if stopping_check(facts)
+            else f"With care: {failed[0]['title'][:1].lower()}{failed[0]['title'][1:]} failed."
+        )
     elif warned or aside:
         n = len(warned) + bool(aside)
         claim = f"Yes, with {fmt.words(n)} {fmt.plural('remark', n)}."
@@ -69,7 +75,9 @@ def interact(facts: Facts) -> Answer:
     claim = claims[dominant]
     if dominant != "synergy" and synergy.above_zero:
         claim += ", and in part they complete each other"
-    lead = "" if len(facts.modalities) == 2 else f"For the pair with the surest synergy, {pair.first} with {pair.second}: "
+    lead = (
+        "" if len(facts.modalities) == 2 else f"For the pair with the surest synergy, {pair.first} with {pair.second}: "
+    )
     return Answer(f"{claim}.", fmt.capital(lead + _parts(pair)))
 
 
@@ -105,7 +113,10 @@ def reach(facts: Facts) -> Answer:
         return Answer(claim, f"{evidence}No trained model with {_of(top.name)} has a score.")
     name, value = (top.model or "").lower(), fmt.percent(top.reached.value)
     if top.reached.value > upper:
-        return Answer(claim, f"{evidence}{fmt.capital(name)} reaches {value}, above that bound: the estimate misses information that it finds.")
+        return Answer(
+            claim,
+            f"{evidence}{fmt.capital(name)} reaches {value}, above that bound: the estimate misses information that it finds.",
+        )
     return Answer(claim, f"{evidence}{fmt.capital(name)} reaches {value}.")
 
 
@@ -117,7 +128,10 @@ def model(facts: Facts) -> Answer:
     """Return the recommended model and its difference to late fusion."""
     verdict, chosen = verdict_of(facts), facts.recommended
     if verdict.kind in ("no_answer", "stopped") or chosen is None:
-        return Answer("No model is recommended.", facts.reasons.get("verdict") or facts.reasons.get("evaluation") or verdict.sentence)
+        return Answer(
+            "No model is recommended.",
+            facts.reasons.get("verdict") or facts.reasons.get("evaluation") or verdict.sentence,
+        )
     score = f"{facts.metric.words} {facts.metric.value(chosen.score.value)}" if chosen.score else "no score"
     if chosen.score and chosen.score.low is not None:
         score += f" {facts.metric.interval(chosen.score.low, chosen.score.high)}"
@@ -133,14 +147,20 @@ def missing(facts: Facts) -> Answer:
     full = facts.subset(facts.modalities)
     losses = losses_of(facts)
     if not losses:
-        return Answer("Not measured.", facts.reasons.get("evaluation") or "No model was tested with a modality dropped.")
+        return Answer(
+            "Not measured.", facts.reasons.get("evaluation") or "No model was tested with a modality dropped."
+        )
     name, loss, left = losses[0]
     if full is None or full.dropped is None or left.dropped is None:
         return Answer("Not measured.", "The full set of modalities has no score.")
     metric = facts.metric
     if loss <= 0:
-        return Answer("Nothing is lost.", f"Dropping any one {facts.nouns.modality} at test time does not lower the score.")
-    evidence = f"Without it the score goes from {metric.value(full.dropped.value)} to {metric.value(left.dropped.value)}"
+        return Answer(
+            "Nothing is lost.", f"Dropping any one {facts.nouns.modality} at test time does not lower the score."
+        )
+    evidence = (
+        f"Without it the score goes from {metric.value(full.dropped.value)} to {metric.value(left.dropped.value)}"
+    )
     if left.trained is not None:
         sign = 1 if metric.higher_is_better else -1
         gap = sign * (left.trained.value - left.dropped.value)
@@ -167,7 +187,9 @@ def trust(facts: Facts) -> Answer:
     """Return whether the stated probabilities hold."""
     calibration = (facts.result("evaluation") or {}).get("calibration")
     if not calibration:
-        return Answer("Not measured.", facts.reasons.get("evaluation") or "The recommended model states no probabilities.")
+        return Answer(
+            "Not measured.", facts.reasons.get("evaluation") or "The recommended model states no probabilities."
+        )
     error = calibration["ece"]
     claim = "Yes, closely." if error <= 0.02 else "Roughly." if error <= 0.05 else "No, not as they stand."
     bins = [b for b in calibration["bins"] if b["n"]]
@@ -192,8 +214,16 @@ def uses(facts: Facts) -> Answer:
     used = [m for m, e in found if e.low is None or e.low > 0]
     idle = [m for m, e in found if m not in used]
     name, first = found[0]
-    claim = f"It uses {fmt.listing(used)}." if used else f"It uses no {facts.nouns.modality} in a way that can be told from zero."
-    evidence = f"{fmt.capital(name)} adds {metric.amount(first.value)} to the {metric.words}" if first.value >= 0 else f"{fmt.capital(name)} takes {metric.amount(first.value)}"
+    claim = (
+        f"It uses {fmt.listing(used)}."
+        if used
+        else f"It uses no {facts.nouns.modality} in a way that can be told from zero."
+    )
+    evidence = (
+        f"{fmt.capital(name)} adds {metric.amount(first.value)} to the {metric.words}"
+        if first.value >= 0
+        else f"{fmt.capital(name)} takes {metric.amount(first.value)}"
+    )
     evidence += "".join(f", {m} {metric.signed(e.value)}" for m, e in found[1:]) + "."
     if idle and used:
         evidence += f" What {fmt.listing(idle)} {'adds' if len(idle) == 1 else 'add'} cannot be told from zero."
@@ -204,10 +234,15 @@ def repro(facts: Facts) -> Answer:
     """Return how the page is made again."""
     commands = (facts.results.get("provenance") or {}).get("commands") or []
     if not commands:
-        return Answer("No commands were recorded.", "The stage that made this page left no record of how it was called.")
+        return Answer(
+            "No commands were recorded.", "The stage that made this page left no record of how it was called."
+        )
     n = len(commands)
     verb = "gives" if n == 1 else "give"
-    return Answer(f"{fmt.capital(fmt.words(n))} {fmt.plural('command', n)} {verb} the same bytes:", "this page, every figure and every table.")
+    return Answer(
+        f"{fmt.capital(fmt.words(n))} {fmt.plural('command', n)} {verb} the same bytes:",
+        "this page, every figure and every table.",
+    )
 
 
 ANSWERS = {"data": data, "interact": interact, "reach": reach, "model": model, "missing": missing, "trust": trust,

@@ -17,11 +17,17 @@ def balance(facts: Facts) -> str:
     labels: Mapping[str, int] = facts.description.get("labels") or {}
     total = sum(labels.values())
     if not total or len(labels) < 2:
-        return f"{fmt.capital(fmt.counted(int(facts.description.get('n') or 0), facts.nouns.sample))} are in this dataset."
+        return (
+            f"{fmt.capital(fmt.counted(int(facts.description.get('n') or 0), facts.nouns.sample))} are in this dataset."
+        )
     name = max(labels, key=lambda k: (labels[k], k))
     share = fmt.percent(labels[name] / total, 0)
     even = labels[name] / total <= 1.5 / len(labels)
-    opening = f"The {fmt.plural(facts.nouns.label)} are close to even" if even else f"The {fmt.plural(facts.nouns.label)} are uneven"
+    opening = (
+        f"The {fmt.plural(facts.nouns.label)} are close to even"
+        if even
+        else f"The {fmt.plural(facts.nouns.label)} are uneven"
+    )
     return f"{opening}: {name} holds {share} of the {fmt.plural(facts.nouns.sample)}, so a model that always says “{name}” is right {share} of the time."
 
 
@@ -39,7 +45,9 @@ def strip(facts: Facts, pair: Pair) -> str:
         text += f" {fmt.capital(better)} alone removes {fmt.number(value, 2)}; adding {other} is worth {fmt.number(both.value - value, 2)}"
         synergy = pair.atoms["synergy"].value
         worth = both.value - value
-        text += f", {fmt.percent(synergy / worth, 0)} of it synergy." if worth > 0.005 and 0 <= synergy <= worth else "."
+        text += (
+            f", {fmt.percent(synergy / worth, 0)} of it synergy." if worth > 0.005 and 0 <= synergy <= worth else "."
+        )
     return text
 
 
@@ -76,7 +84,11 @@ def found_parts(pair: Pair) -> tuple[int, float]:
 
 def matrix(facts: Facts) -> str:
     """Return which pairs are worth a joint model."""
-    joint = [f"{p.first} with {p.second} ({fmt.bits(p.atoms['synergy'].value)})" for p in facts.estimated if p.atoms["synergy"].above_zero]
+    joint = [
+        f"{p.first} with {p.second} ({fmt.bits(p.atoms['synergy'].value)})"
+        for p in facts.estimated
+        if p.atoms["synergy"].above_zero
+    ]
     best = max(facts.alone.items(), key=lambda item: item[1].value, default=None)
     opening = f"{fmt.capital(best[0])} tells most by itself. " if best else ""
     if not joint:
@@ -113,7 +125,9 @@ def subsets(facts: Facts) -> str:
         return "No model was tested with a modality dropped, so keep every modality at hand."
     metric = facts.metric
     kept = losses[:4]
-    text = "; ".join(f"without {name} {metric.signed(-loss if metric.higher_is_better else loss)}" for name, loss, _ in kept)
+    text = "; ".join(
+        f"without {name} {metric.signed(-loss if metric.higher_is_better else loss)}" for name, loss, _ in kept
+    )
     unit = f" {metric.difference_unit}" if metric.difference_unit else ""
     advice = f"Where a {facts.nouns.modality} may fail, switch to a model trained without it."
     return f"Change of the score{unit and f' in{unit}'}: {text}. {advice}"

@@ -84,12 +84,16 @@ def verdict_of(facts: Facts) -> Verdict:
     if check is not None:
         short = f"Stopped: {check['title'][:1].lower() + check['title'][1:]}"
         sentence = f"{short}: found {check['found']}, allowed {check['allowed']}."
-        return Verdict("stopped", sentence, short, ended(str(check.get("detail") or "Nothing was estimated or trained.")))
+        return Verdict(
+            "stopped", sentence, short, ended(str(check.get("detail") or "Nothing was estimated or trained."))
+        )
     missing = [facts.reasons[s] for s in ("estimate", "verdict", "evaluation") if s in facts.reasons]
     decided = facts.result("verdict")
     if decided is None or "evaluation" in facts.reasons or facts.recommended is None:
         reason = missing[0] if missing else "The evaluation names no recommended model."
-        return Verdict("no_answer", f"No answer: {ended(reason[:1].lower() + reason[1:])}", "No answer", _no_answer(facts))
+        return Verdict(
+            "no_answer", f"No answer: {ended(reason[:1].lower() + reason[1:])}", "No answer", _no_answer(facts)
+        )
     branch = {"fusion": _fusion, "late_fusion": _late_fusion, "one_modality": _one_modality}[decided["verdict"]]
     return branch(facts, facts.recommended)
 
@@ -111,9 +115,13 @@ def _fusion(facts: Facts, model: Model) -> Verdict:
         sentence = f"{use}: {name} {verb} {amounts(facts, gain)} of {words} over late fusion."
         return Verdict("gain", sentence, short, explanation(facts, True))
     if gain.below_zero:
-        sentence = f"Unclear: {name} won on validation, yet on test it is {amounts(facts, gain)} worse than late fusion."
+        sentence = (
+            f"Unclear: {name} won on validation, yet on test it is {amounts(facts, gain)} worse than late fusion."
+        )
         return Verdict("worse", sentence, f"Unclear: {name}", explanation(facts, False))
-    sentence = f"{use}, but expect little: {name} changes {words} by {change(facts, _raw(facts, gain))} over late fusion."
+    sentence = (
+        f"{use}, but expect little: {name} changes {words} by {change(facts, _raw(facts, gain))} over late fusion."
+    )
     return Verdict("unclear", sentence, f"{short}, gain unclear", explanation(facts, False))
 
 
