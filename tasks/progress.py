@@ -20,15 +20,23 @@ def reporter(title: str) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield _log_lines(title)
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
         bar = bars.add_task(title, total=None)
-        yield lambda done, total, detail="": bars.update(
-            bar, completed=done, total=total, description=f"{title}: {detail}" if detail else title
-        )
+
+        def report(done: int, total: int, detail: str = "") -> None:
+            words = f"{title}: {detail}" if detail else title
+            bars.update(bar, completed=done, total=total, description=words)
+
+        yield report
 
 
 def _log_lines(title: str) -> Progress:

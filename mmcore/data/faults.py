@@ -8,6 +8,7 @@ Missing values (NaN) are no fault: preprocessing imputes them.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ from mmcore.data.dataset import Array, Dataset
 from mmcore.data.ragged import Ragged
 
 _SPLIT_ORDER = {"train": 0, "valid": 1, "test": 2}
-_CHUNK_ROWS = 4096
+MIN_DISTINCT_SHARE = 0.9
+"""Share of rows with a content of their own from which on a repetition counts as a leak."""
+_CHUNK_NUMBERS = 2**22  # 32 MiB as float64, whatever the size of a row
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,11 @@ def _row_extremes(array: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each row's lowest and highest finite number and whether it holds an infinite one; chunked, (N,) each."""
     n = len(array)
     low, high, infinite = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=bool)
-    for start in range(0, n, _CHUNK_ROWS):
-        rows = range(start, min(start + _CHUNK_ROWS, n))
-        for row in rows if isinstance(array, Ragged) else ():
-            _extremes_of(np.asarray(array[row], dtype=np.float64).ravel()[None], row, low, high, infinite)
-        if not isinstance(array, Ragged):
-            block = np.asarray(array[rows.start : rows.stop], dtype=np.float64)
-            _extremes_of(block.reshape(len(block), -1), start, low, high, infinite)
+    step = 1 if isinstance(array, Ragged) else max(1, _CHUNK_NUMBERS // max(1, math.prod(array.shape[1:])))
+    for start in range(0, n, step):
+        rows = array[start][None] if isinstance(array, Ragged) else array[start : start + step]
+        block = np.asarray(rows, dtype=np.float64)
+        _extremes_of(block.reshape(len(block), math.prod(block.shape[1:])), start, low, high, infinite)
     return low, high, infinite
 
 
@@ -80,7 +81,7 @@ def row_faults(
     presence = np.column_stack([ds.presence(name) for name in ds.modalities])
     found += [(int(row), "no modality is present") for row in np.flatnonzero(~presence.any(axis=1))]
     if duplicates:
-        found += _leaking_duplicates(ds)
+        found += _leaking_duplicates(ds, presence.any(axis=1))
     return [Fault(row, ids[row], reason) for row, reason in sorted(found)]
 
 
@@ -102,7 +103,14 @@ def _modality_faults(ds: Dataset, name: str, limits: tuple[float | None, float |
 
 
 def content_digests(ds: Dataset) -> list[str]:
-    """Return one digest a row, over the bytes of every modality that is present; equal rows have equal digests."""
+    """Return one digest a row, over the bytes of every modality that is present; equal rows have equal digests.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> first, second, third = content_digests(from_arrays({"a": [[1.0], [2.0], [1.0]]}, labels=[0, 1, 0]))
+        >>> first == third, first == second
+        (True, False)
+    """
     presence = {name: ds.presence(name) for name in ds.modalities}
     digests = []
     for row in range(len(ds)):
@@ -110,28 +118,31 @@ def content_digests(ds: Dataset) -> list[str]:
         for name in ds.modalities:
             digest.update(b"\x01" if presence[name][row] else b"\x00")
             if presence[name][row]:
-                digest.update(np.ascontiguousarray(ds[name][row]).tobytes())
+                content = np.ascontiguousarray(ds[name][row]).tobytes()
+                # The length says where a modality ends: ragged rows must not run into one another.
+                digest.update(len(content).to_bytes(8, "little"))
+                digest.update(content)
         digests.append(digest.hexdigest())
     return digests
 
 
-def _leaking_duplicates(ds: Dataset) -> list[tuple[int, str]]:
-    """Return the rows that repeat a row of a later split.
+def _leaking_duplicates(ds: Dataset, filled: np.ndarray) -> list[tuple[int, str]]:
+    """Return the rows that repeat a row of a later split; rows where nothing is present repeat nothing.
 
     Content of few distinct values (planted bits, categories) repeats by nature and leaks nothing, so a repetition
-    counts only where nearly every row is distinct: at least 9 in 10.
+    counts only where nearly every row is distinct: at least `MIN_DISTINCT_SHARE`.
     """
-    digests = content_digests(ds)
-    if len(set(digests)) < 0.9 * len(digests):
+    digests = {row: digest for row, digest in enumerate(content_digests(ds)) if filled[row]}
+    if len(set(digests.values())) < MIN_DISTINCT_SHARE * len(digests):
         return []
     splits = ds.samples["split"].astype(str).to_list()
     ids = ds.samples["sample_id"].astype(str).to_list()
     last: dict[str, int] = {}
-    for row, digest in enumerate(digests):
+    for row, digest in digests.items():
         if digest not in last or _SPLIT_ORDER[splits[row]] > _SPLIT_ORDER[splits[last[digest]]]:
             last[digest] = row
     return [
         (row, f"repeats {ids[last[digest]]} of the {splits[last[digest]]} split")
-        for row, digest in enumerate(digests)
+        for row, digest in digests.items()
         if _SPLIT_ORDER[splits[row]] < _SPLIT_ORDER[splits[last[digest]]]
     ]

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmcore.errors import InputError, unknown_name
 from tasks.parameters.model import DatasetParameters, Parameters
 from tasks.parameters.problems import ParametersError, structure_problems
+from tasks.parameters.schedule import schedule_problems
 
 __all__ = ["DatasetParameters", "Parameters", "ParametersError", "check_parameters", "load_parameters"]
 
@@ -23,32 +22,36 @@ def load_parameters(root: str | Path = ".") -> Parameters:
     Raises:
         ParametersError: with every problem of the file, not only the first.
     """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
     path = Path(root) / PARAMETERS_FILE
     if not path.is_file():
         remedy = "Run from the project's root, or make one with 'git clone'."
         raise ParametersError([InputError(PARAMETERS_FILE, "no such file", "a file in the project's root", remedy)])
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        # YAML 1.2, as DVC reads it: 1e-3 is a number, a key that stands twice is an error. Safe: no tag runs code.
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
         problem = InputError(PARAMETERS_FILE, str(error).replace("\n", " "), "valid YAML", "Correct the line named.")
         raise ParametersError([problem]) from error
-    return check_parameters(content)
+    return check_parameters(content, root)
 
 
-def check_parameters(content: Any) -> Parameters:
-    """Return `content` as parameters.
+def check_parameters(content: Any, root: str | Path = ".") -> Parameters:
+    """Return `content` as parameters of the project at `root`.
 
     Raises:
         ParametersError: with every problem: structure, names of readers, methods, aligners, metrics and datasets.
     """
     parameters, problems = structure_problems(content)
-    problems += _meaning_problems(content if isinstance(content, Mapping) else {})
+    problems += _meaning_problems(content if isinstance(content, Mapping) else {}, Path(root))
     if problems or parameters is None:
         raise ParametersError(problems)
     return parameters
 
 
-def _meaning_problems(content: Mapping[str, Any]) -> list[InputError]:
+def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError]:
     """Names that only the science knows; asked on the raw content, so that they show beside structural mistakes."""
     from mmcore.align import check_alignment
     from mmcore.data.formats import check_source
@@ -62,14 +65,17 @@ def _meaning_problems(content: Mapping[str, Any]) -> list[InputError]:
         if not isinstance(block, Mapping):
             continue
         source = _block(block, "source")
-        if source:
-            problems += _at(f"datasets.{name}.source", check_source(source))
+        if isinstance(block.get("source"), Mapping):
+            found = check_source(source)
+            found += [] if any(problem.argument == "path" for problem in found) else _path_problems(source)
+            problems += _at(f"datasets.{name}.source", found)
         modalities = source.get("modalities")
         known = tuple(modalities) if isinstance(modalities, Mapping) else None
         problems += _at(f"datasets.{name}.preprocess", check_options(_block(block, "preprocess"), known))
         problems += _at(f"datasets.{name}.align", check_alignment(_block(block, "align"), known or ()))
+        problems += _at(f"datasets.{name}.ranges", _range_problems(_block(block, "ranges"), known))
     problems += _choice_problems(content)
-    problems += _schedule_problems(_block(content, "schedule"), list(datasets))
+    problems += schedule_problems(_block(content, "schedule"), list(datasets), root)
     return problems
 
 
@@ -86,19 +92,32 @@ def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
         value = _block(content, group).get(key)
         if isinstance(value, str) and value not in valid:
             found.append(unknown_name(f"{group}.{key}", value, valid))
+    seeds = _block(content, "train").get("seeds")
+    if isinstance(seeds, list) and len(set(map(repr, seeds))) < len(seeds):
+        remedy = "Name each seed once: the same seed twice is the same run."
+        found.append(InputError("train.seeds", seeds, "different seeds", remedy))
     return found
 
 
-def _schedule_problems(schedule: Mapping[str, Any], datasets: list[str]) -> list[InputError]:
+def _path_problems(source: Mapping[str, Any]) -> list[InputError]:
+    """DVC needs a path for every dataset: it is what the stage depends on."""
+    path = source.get("path")
+    if isinstance(path, str) and path:
+        return []
+    received = "nothing" if path is None else repr(path)
+    remedy = "Name the file or folder; for planted data the module that makes it, mmcore/data/worlds/planted.py."
+    return [InputError("path", received, "a path from the project's root", remedy)]
+
+
+def _range_problems(ranges: Mapping[str, Any], known: tuple[str, ...] | None) -> list[InputError]:
     problems = []
-    named = schedule.get("datasets")
-    for name in named if isinstance(named, list) else []:
-        if name not in datasets:
-            problems.append(unknown_name("schedule.datasets", str(name), datasets))
-    cron = schedule.get("cron")
-    if isinstance(cron, str) and len(cron.split()) not in (5, 6):
-        remedy = "Write for example '0 3 * * *' for three o'clock every night."
-        problems.append(InputError("schedule.cron", repr(cron), "five fields: minute hour day month weekday", remedy))
+    for name in ranges:
+        if known is not None and name not in known:
+            problems.append(unknown_name(str(name), str(name), known))
+        low, high = (_block(ranges, name).get(key) for key in ("low", "high"))
+        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+            remedy = "Exchange the two, or leave one out."
+            problems.append(InputError(str(name), f"low {low:g} above high {high:g}", "low <= high", remedy))
     return problems
 
 

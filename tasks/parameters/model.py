@@ -10,14 +10,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[float, Field(gt=0.5, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Draws = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0)]
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
 class Group(BaseModel):
-    """A block of parameters: frozen, and a key that nothing reads is an error."""
+    """A block of parameters: frozen, of the type it says, and a key that nothing reads is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Windows(Group):
@@ -71,7 +72,7 @@ class Estimate(Group):
 class Train(Group):
     """How every model is trained."""
 
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     epochs: Count
     batch_size: Count
     learning_rate: Positive
@@ -120,7 +121,7 @@ class Schedule(Group):
 class Parameters(Group):
     """`params.yaml` as a whole."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    seed: Seed
     datasets: Annotated[dict[DatasetName, DatasetParameters], Field(min_length=1)]
     validation: Validate = Field(alias="validate")
     preprocess: dict[str, dict[str, Any]]

@@ -11,6 +11,26 @@ from pydantic import BaseModel, ValidationError
 from mmcore.errors import InputError, nearest_name
 from tasks.parameters.model import Parameters
 
+_ALLOWED = {
+    "greater_than": "> {gt:g}",
+    "greater_than_equal": ">= {ge:g}",
+    "less_than": "< {lt:g}",
+    "less_than_equal": "<= {le:g}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "too_short": "at least {min_length}",
+    "string_pattern_mismatch": "names that match {pattern}",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a block of keys",
+    "model_type": "a block of keys",
+    "string_type": "text",
+    "invalid_key": "keys that are text",
+}
+"""Pydantic's kind of error -> what would have been accepted."""
+
 
 class ParametersError(ValueError):
     """`params.yaml` cannot be used. `.problems` holds one `InputError` for each mistake."""
@@ -22,103 +42,82 @@ class ParametersError(ValueError):
         super().__init__("\n".join([f"{path} has {len(lines)} {noun}; nothing was run.", *lines]))
 
 
-def _group_at(location: Sequence[Any]) -> type[BaseModel] | None:
-    """Return the model class of the block that `location` lies in, or None inside free-form blocks."""
-    model: Any = Parameters
-    for part in location:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return None
-        by_name = {field.alias or name: field for name, field in model.model_fields.items()}
-        field = by_name.get(str(part))
-        if field is None:
-            return None
-        model = field.annotation
-        arguments = [a for a in typing.get_args(model) if isinstance(a, type) and issubclass(a, BaseModel)]
-        if typing.get_origin(model) is dict:
-            return _GroupOfValues(arguments[0], location) if arguments else None
-        model = arguments[0] if arguments else model
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
-
-
-def _GroupOfValues(model: type[BaseModel], location: Sequence[Any]) -> type[BaseModel] | None:  # noqa: N802
-    """Continue the search below a mapping from names to blocks (`datasets`)."""
-    depth = 2  # the mapping's own key, then the user's name for the block
-    current: Any = model
-    for part in location[depth:]:
-        field = current.model_fields.get(str(part)) if issubclass(current, BaseModel) else None
-        if field is None:
-            return None
-        options = [field.annotation, *typing.get_args(field.annotation)]
-        blocks = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if not blocks:
-            return None
-        current = blocks[0]
-    return current
-
-
-def _names(model: type[BaseModel] | None) -> list[str]:
-    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
-
-
-def _allowed(error: Mapping[str, Any]) -> str:
-    context = error.get("ctx", {})
-    words = {
-        "greater_than": "> {gt}",
-        "greater_than_equal": ">= {ge}",
-        "less_than": "< {lt}",
-        "less_than_equal": "<= {le}",
-        "literal_error": "one of {expected}",
-        "too_short": "at least {min_length}",
-        "string_pattern_mismatch": "names that match {pattern}",
-        "int_type": "a whole number",
-        "int_parsing": "a whole number",
-        "int_from_float": "a whole number",
-        "float_type": "a number",
-        "float_parsing": "a number",
-        "bool_type": "true or false",
-        "bool_parsing": "true or false",
-        "list_type": "a list",
-        "dict_type": "a block of keys",
-        "model_type": "a block of keys",
-        "string_type": "text",
-    }
-    template = words.get(str(error["type"]))
-    return template.format(**context) if template else str(error["msg"])
-
-
-def _as_problem(error: Mapping[str, Any]) -> InputError:
-    location = [part for part in error["loc"] if part not in ("[key]",)]
-    key = ".".join(map(str, location))
-    if error["type"] == "extra_forbidden":
-        names = _names(_group_at(location[:-1]))
-        near = nearest_name(str(location[-1]), names)
-        remedy = f"Did you mean '{near}'?" if near else "Remove the key: nothing reads it."
-        return InputError(key, "an unknown key", ", ".join(names), remedy)
-    if error["type"] == "missing":
-        return InputError(key, "nothing", "a value", "Add the key; docs/parameters.md lists every one with an example.")
-    allowed = _allowed(error)
-    remedy = f"Change the value of '{key}'."
-    context = error.get("ctx", {})
-    if error["type"] == "literal_error":
-        options = [option.strip("' ") for option in str(context["expected"]).replace(" or ", ", ").split(",")]
-        near = nearest_name(str(error["input"]), options)
-        remedy = f"Did you mean '{near}'?" if near else remedy
-    return InputError(key, repr(error["input"]), allowed, remedy)
-
-
 def structure_problems(content: Any) -> tuple[Parameters | None, list[InputError]]:
-    """Return the parameters and no problems, or None and every problem of the structure."""
+    """Return the parameters and no problems, or None and every problem of the structure, one a key."""
     try:
         return Parameters.model_validate(content), []
     except ValidationError as failure:
-        seen: dict[str, InputError] = {}
+        by_key: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         for error in failure.errors():
-            problem = _as_problem(error)
             # A union reports each of its branches; the user made one mistake.
-            seen.setdefault(_without_branch(problem.argument), problem)
-        return None, list(seen.values())
+            by_key.setdefault(_key(error, content), []).append(error)
+        mistyped = {_meant(key) for key, errors in by_key.items() if errors[0]["type"] == "extra_forbidden"}
+        return None, [_problem(key, errors) for key, errors in by_key.items() if key not in mistyped]
 
 
-def _without_branch(key: str) -> str:
-    branches = ("int", "float", "literal['auto']", "constrained-int", "none", "function-after")
-    return ".".join(part for part in key.split(".") if not part.startswith(branches))
+def _key(error: Mapping[str, Any], content: Any) -> tuple[Any, ...]:
+    """Return the path of the key as the user wrote it: pydantic adds names of branches below a value."""
+    path: list[Any] = []
+    for part in error["loc"]:
+        if part == "[key]" or not isinstance(content, Mapping | list):
+            break
+        path.append(part)
+        inside = content if isinstance(content, Mapping) else dict(enumerate(content))
+        content = inside.get(part)
+    return tuple(path)
+
+
+def _meant(key: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Return the key that an unknown one was probably meant to be; that it is missing is then no second mistake."""
+    near = nearest_name(str(key[-1]), _names(key[:-1]))
+    return (*key[:-1], near) if near else None
+
+
+def _names(block: tuple[Any, ...]) -> list[str]:
+    """Return the names that the block at this path may have."""
+    annotation: Any = Parameters
+    for part in block:
+        model = _model_of(annotation)
+        if model is not None:
+            annotation = _fields(model).get(str(part))
+        else:  # a mapping from the user's own names to blocks
+            annotation = typing.get_args(annotation)[1] if typing.get_origin(annotation) is dict else None
+    found = _model_of(annotation)
+    return sorted(_fields(found)) if found else []
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the block that an annotation is, or the one that its union offers."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    branches = () if typing.get_origin(annotation) in (dict, list) else typing.get_args(annotation)
+    return next((branch for branch in branches if isinstance(branch, type) and issubclass(branch, BaseModel)), None)
+
+
+def _problem(key: tuple[Any, ...], errors: Sequence[Mapping[str, Any]]) -> InputError:
+    shown = ".".join(map(str, key)) or "params.yaml"
+    first = errors[0]
+    if first["type"] == "extra_forbidden":
+        names = _names(key[:-1])
+        near = nearest_name(str(key[-1]), names)
+        remedy = f"Did you mean '{near}'?" if near else "Remove the key: nothing reads it."
+        return InputError(shown, f"an unknown key = {first['input']!r}", ", ".join(names), remedy)
+    if first["type"] == "missing":
+        return InputError(shown, "nothing", "a value", f"Add the key '{key[-1]}'.")
+    allowed = " or ".join(dict.fromkeys(_allowed(error) for error in errors))
+    remedy = f"Change the value of '{shown}'." if key else "Write 'key: value' lines."
+    for error in errors:
+        if error["type"] == "literal_error":
+            options = str(error["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
+            near = nearest_name(str(error["input"]), options)
+            remedy = f"Did you mean '{near}'?" if near else remedy
+    return InputError(shown, repr(first["input"]), allowed, remedy)
+
+
+def _allowed(error: Mapping[str, Any]) -> str:
+    template = _ALLOWED.get(str(error["type"]))
+    return template.format(**error.get("ctx", {})) if template else str(error["msg"])

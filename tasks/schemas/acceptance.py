@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mmcore.data import Dataset
+from mmcore.data.faults import MIN_DISTINCT_SHARE
 
 if TYPE_CHECKING:
     from tasks.parameters.model import Validate
@@ -87,7 +88,7 @@ def _leakage(facts: Mapping[str, pd.DataFrame]) -> list[Expected]:
             )
         )  # fmt: skip
     contents = facts["contents"]
-    if len(contents) >= 0.9 * len(facts["samples"]):
+    if len(contents) >= MIN_DISTINCT_SHARE * len(facts["samples"]):
         found.append(
             Expected(
                 "content_one_split", "No row repeats in another split", "contents", "ExpectColumnValuesToBeBetween",
@@ -183,9 +184,10 @@ def run_suite(
         docs: where to build Great Expectations' own pages, or None.
     """
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="file", project_root_dir=str(docs)) if docs else gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     outcomes: dict[str, Any] = {}
     for frame in sorted({item.frame for item in expected}):
         outcomes |= _run_frame(context, gx, frame, [x for x in expected if x.frame == frame], facts[frame], name, docs)

@@ -1,0 +1,47 @@
+"""A small project: parameters that are valid, for tests to break one thing at a time."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+PARAMETERS: dict[str, Any] = {
+    "seed": 7,
+    "datasets": {
+        "films": {
+            "source": {
+                "reader": "npz", "path": "data/raw/films.npz", "label": "fresh",
+                "modalities": {"sound": {"kind": "tabular"}, "sight": {"kind": "tabular"}},
+            },
+        },
+    },
+    "validate": {
+        "max_quarantine_share": 0.1, "min_class_rows": 10, "max_missing_share": 0.5, "max_class_imbalance": 3.0,
+        "max_drift": 0.5, "data_docs": False,
+    },
+    "preprocess": {},
+    "estimate": {
+        "method": "clusters", "clusters": "auto", "max_clusters": 20, "components": 5, "n_folds": 5, "n_boot": 20,
+        "level": 0.95, "label_bins": 4,
+    },
+    "train": {
+        "seeds": [0, 1], "epochs": 2, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.1, "patience": 2,
+        "width": 8, "dropout": 0.1, "modality_dropout": 0.1, "device": "auto", "precision": "32-true", "threads": 1,
+        "workers": 1,
+    },
+    "evaluate": {"level": 0.95, "metric": "auto", "min_gain": 0.0},
+    "explain": {"n_repeats": 2},
+    "report": {"pdf": False},
+    "schedule": {
+        "cron": "0 3 * * *", "timezone": "UTC", "datasets": [], "publish": ".interplay/published", "push": False,
+        "lock_timeout_s": 5,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    """The whole of a valid `params.yaml`, free to be changed."""
+    return copy.deepcopy(PARAMETERS)
