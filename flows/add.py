@@ -1,189 +1,165 @@
 """`interplay add`: look into a user's files, guess what is what, and write the dataset's block into `params.yaml`.
 
-Guesses are shown and easy to correct; nothing is guessed where two answers are equally likely.
+The block is inserted as lines; every other byte of the file stays. Guesses are shown with what was left out and why;
+nothing is guessed where two answers are equally likely. Before anything is written the files are read once with the
+block, so that a block that stands is one that reads (folders excepted, where reading decodes every file).
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
+import yaml
 
+from flows.guess import Guess, guess_arrays
+from flows.guess_table import guess_folder, guess_table
 from mmcore.atomic import atomic_file
-from mmcore.errors import InputError, unknown_name
-from tasks.parameters import PARAMETERS_FILE, check_parameters
+from mmcore.data.formats import read
+from mmcore.data.formats.table import read_frame
+from mmcore.errors import InputError
+from tasks.parameters import PARAMETERS_FILE, check_parameters, load_parameters
 
-_LABEL_NAMES = ("label", "y", "target", "class", "labels")
-_GROUP_NAMES = ("group", "subject", "person", "patient", "speaker", "video", "video_id", "user")
-_SPLIT_NAMES = ("split",)
-_ID_NAMES = ("sample_id", "id")
-
-
-@dataclass(frozen=True)
-class Column:
-    """An array of an npz, or a column of a table."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
+_LONGEST_LINE = 4096  # a modality stays on one line, however many columns it names
 
 
 def add_dataset(root: Path, name: str, source: Path, *, label: str | None = None, write: bool = True) -> str:
-    """Return the block for `source` as YAML, after writing it into `params.yaml` unless `write` is False.
+    """Return the block for `source` as YAML with remarks, after writing it into `params.yaml` unless `write` is False.
 
     Raises:
-        InputError: for a name that exists or is not allowed, a file that is missing or of an unknown kind, or a label
-            that cannot be guessed.
-        ParametersError: when the file with the new block would not be valid; it is then unchanged.
+        InputError: for a name that exists or is not allowed, a file that is missing, broken or of an unknown kind, or
+            what cannot be guessed: the label, or what makes a modality.
+        ParametersError: when the file is not valid, before or after; it is then unchanged.
     """
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="rt")
-    yaml.width = 200
-    path = root / PARAMETERS_FILE
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    if name in content["datasets"]:
+    known = load_parameters(root).datasets
+    if name in known:
         raise InputError("name", f"'{name}'", "a name that params.yaml does not have yet", "Choose another name.")
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
         raise InputError("name", f"'{name}'", "small letters, digits, _ and -, a letter first", "Choose another name.")
     if not (root / source).exists():
         raise InputError("--from", f"no such file {source}", "a file or a folder", "Correct the path.")
-    block = {"source": guess_source(root, source, label)}
-    content["datasets"][name] = block
-    text = io.StringIO()
-    yaml.dump(content, text)
-    check_parameters(YAML(typ="safe", pure=True).load(text.getvalue()))
+    guess = guess_source(root, source, label)
+    if len(guess.source.get("modalities", "any")) < 2:
+        only = next(iter(guess.source["modalities"]), "none")
+        remedy = (
+            "Name columns MODALITY_COLUMN (voice_pitch, face_smile), or write the block by hand: docs/your-data.md."
+        )
+        raise InputError("--from", f"one modality ({only}) in {source}", "two modalities or more", remedy)
+    described = _try(root, name, guess.source)
+    path = root / PARAMETERS_FILE
+    text = insert_block(path.read_text(encoding="utf-8"), name, {"source": guess.source})
+    check_parameters(yaml.safe_load(text))
     if write:
         with atomic_file(path) as aside:
-            aside.write_text(text.getvalue(), encoding="utf-8")
-    shown = io.StringIO()
-    yaml.dump({name: block}, shown)
-    done = (
-        f"Added to {PARAMETERS_FILE}. Look it over, then: interplay run --dataset {name}" if write else "Not written."
-    )
-    return f"{shown.getvalue()}{done}"
+            aside.write_text(text, encoding="utf-8")
+    done = f"Added to {PARAMETERS_FILE}. Look it over, then: interplay run --dataset {name}"
+    lines = [*described, *guess.remarks, done if write else "Not written."]
+    return block_text(name, {"source": guess.source}, 0) + "\n".join(lines)
 
 
-def guess_source(root: Path, source: Path, label: str | None) -> dict[str, Any]:
+def guess_source(root: Path, source: Path, label: str | None) -> Guess:
     """Return the `source` block for a file or folder, by what its name ends in."""
     path = root / source
-    common = {"path": source.as_posix()}
     if path.is_dir():
-        return {"reader": "folders", **common, **_guess_folder(path, label)}
-    ending = path.suffix.lower()
-    if ending == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            columns = [Column(key, arrays[key].shape, arrays[key].dtype) for key in arrays.files]
-        return {"reader": "npz", **common, **_guess_arrays(columns, label)}
-    if ending in (".csv", ".parquet"):
-        frame = pd.read_csv(path, nrows=1000) if ending == ".csv" else pd.read_parquet(path)
-        return {"reader": "table", **common, **_guess_table(frame, label)}
-    if ending in (".pkl", ".pickle"):
-        return {"reader": "affect", **common}
-    remedy = "Convert it to npz or parquet, or name a reader in params.yaml by hand; docs/your-data.md shows how."
-    raise InputError("--from", source.name, ".npz, .csv, .parquet, .pkl or a folder with an index table", remedy)
+        guess, reader = guess_folder(path, label), "folders"
+    elif path.suffix.lower() == ".npz":
+        guess, reader = guess_arrays(path, label), "npz"
+    elif path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        guess, reader = guess_table(read_frame(path, source.as_posix()), label), "table"
+    elif path.suffix.lower() in (".pkl", ".pickle"):
+        if label is not None:
+            raise InputError("--label", f"'{label}'", "none: these files name their labels", "Leave --label out.")
+        guess, reader = _guess_affect(), "affect"
+    else:
+        remedy = "Convert it to npz or parquet, or name a reader in params.yaml by hand; docs/your-data.md shows how."
+        allowed = ".npz, .csv, .tsv, .parquet, .pkl or a folder with an index table"
+        raise InputError("--from", source.name, allowed, remedy)
+    return Guess({"reader": reader, "path": source.as_posix(), **guess.source}, guess.remarks)
 
 
-def _choose(names: list[str], wanted: tuple[str, ...]) -> str | None:
-    lower = {name.lower(): name for name in names}
-    return next((lower[want] for want in wanted if want in lower), None)
+def _guess_affect() -> Guess:
+    return Guess(
+        {"groups": "video"}, ["Classes: label > 0 or not, by video. For the numbers themselves: task: regression."]
+    )
 
 
-def _label_of(names: list[str], label: str | None) -> str:
-    if label is not None:
-        if label not in names:
-            raise unknown_name("--label", label, names)
-        return label
-    found = _choose(names, _LABEL_NAMES)
-    if found is None:
-        remedy = "Say which it is: --label NAME."
-        raise InputError("--label", "nothing named like a label", ", ".join(names), remedy)
-    return found
+def _try(root: Path, name: str, source: dict[str, Any]) -> list[str]:
+    """Read the files as the first stage will, and return what came out in words."""
+    if source["reader"] == "folders":
+        return []
+    dataset = read({"seed": 0, **source}, root, name=name)
+    spec = dataset.spec.label()
+    found = f"{len(spec.classes)} classes" if spec.classes else spec.task
+    parts = ", ".join(f"{m.name} ({m.kind})" for m in dataset.spec.modalities)
+    return [f"Read as {len(dataset):,} samples with {found} of '{spec.column}': {parts}."]
 
 
-def _guess_arrays(columns: list[Column], label: str | None) -> dict[str, Any]:
-    names = [column.name for column in columns]
-    target = _label_of(names, label)
-    n = next(column.shape[0] for column in columns if column.name == target)
-    wide = [c for c in columns if len(c.shape) >= 2 and c.shape[0] == n and c.dtype.kind in "fiu" and c.name != target]
-    if not wide:
-        shapes = ", ".join(f"{column.name} {column.shape}" for column in columns)
-        remedy = f"Give each modality one row a sample: {n} rows, as '{target}' has."
-        raise InputError("--from", shapes, "at least one array of two or more axes", remedy)
-    modalities = {
-        _safe(c.name): (_kind(c) if _safe(c.name) == c.name else {"key": c.name, "kind": _kind(c)}) for c in wide
-    }
-    block: dict[str, Any] = {"label": target, "modalities": modalities}
-    flat = [column.name for column in columns if len(column.shape) == 1 and column.shape[0] == n]
-    group = _choose(flat, _GROUP_NAMES)
-    return {**block, **({"groups": group} if group else {})}
+def block_text(name: str, block: dict[str, Any], indent: int) -> str:
+    """Return `{name: block}` as YAML lines, each modality on one line.
+
+    Example:
+        >>> print(block_text("a", {"source": {"label": "y", "modalities": {"m": {"kind": "text"}}}}, 0), end="")
+        a:
+          source:
+            label: y
+            modalities:
+              m: {kind: text}
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    def styled(value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            made: Any = CommentedMap({key: styled(item, depth + 1) for key, item in value.items()})
+            # name, source, modalities, then one modality: flow style from there on
+            if depth >= 4 or (depth == 3 and not any(isinstance(v, dict | str) for v in value.values())):
+                made.fa.set_flow_style()
+            return made
+        if isinstance(value, list):
+            made = CommentedSeq(value)
+            made.fa.set_flow_style()
+            return made
+        return value
+
+    writer = YAML(typ="rt")
+    writer.width = _LONGEST_LINE
+    out = io.StringIO()
+    writer.dump(styled({name: block}, 0), out)
+    return "".join(" " * indent + line for line in out.getvalue().splitlines(keepends=True))
 
 
-def _kind(column: Column) -> str:
-    if len(column.shape) == 2:
-        return "tabular"
-    if column.dtype == np.uint8 and (len(column.shape) == 4 or column.shape[1] == column.shape[2]):
-        return "image"
-    return "timeseries"
+def insert_block(text: str, name: str, block: dict[str, Any]) -> str:
+    """Return `text` with the block as the last of `datasets:`; every line that stood there stays as it was.
 
+    Raises:
+        InputError: where `datasets:` is not written one dataset a line, so that there is no place to insert at.
 
-def _safe(name: str) -> str:
-    cleaned = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")
-    return cleaned if re.match(r"[a-z]", cleaned) and cleaned != "samples" else f"m_{cleaned}"
-
-
-def _guess_table(frame: pd.DataFrame, label: str | None) -> dict[str, Any]:
-    names = [str(name) for name in frame.columns]
-    target = _label_of(names, label)
-    roles = {
-        "groups": _choose(names, _GROUP_NAMES),
-        "split": _choose(names, _SPLIT_NAMES),
-        "sample_id": _choose(names, _ID_NAMES),
-    }
-    taken = {target, *(name for name in roles.values() if name)}
-    modalities: dict[str, Any] = {}
-    by_prefix: Mapping[str, list[str]] = _by_prefix([name for name in names if name not in taken])
-    for prefix, members in by_prefix.items():
-        numeric = [name for name in members if pd.api.types.is_numeric_dtype(frame[name])]
-        words = [name for name in members if name not in numeric]
-        if numeric:
-            modalities[_safe(prefix)] = {"columns": numeric, "kind": "tabular"}
-        if words:
-            modalities[_safe(f"{prefix}_text" if numeric else prefix)] = {"columns": words, "kind": "text"}
-    return {"label": target, "modalities": modalities, **{key: value for key, value in roles.items() if value}}
-
-
-def _by_prefix(names: list[str]) -> dict[str, list[str]]:
-    """Group `audio_1, audio_2, text_a` by what stands before the first underscore; names without one go together."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        prefix, separator, _ = name.partition("_")
-        groups[prefix if separator else "columns"].append(name)
-    return dict(groups)
-
-
-def _guess_folder(path: Path, label: str | None) -> dict[str, Any]:
-    tables = sorted([*path.glob("*.csv"), *path.glob("*.parquet")])
-    if len(tables) != 1:
-        remedy = "Put one table there with a column of file names for each modality, and a label column."
-        raise InputError("--from", f"{len(tables)} tables in {path.name}", "exactly one csv or parquet index", remedy)
-    frame = pd.read_csv(tables[0]) if tables[0].suffix == ".csv" else pd.read_parquet(tables[0])
-    names = [str(name) for name in frame.columns]
-    target = _label_of(names, label)
-    kinds = {".wav": "audio", ".png": "image", ".jpg": "image", ".jpeg": "image"}
-    modalities = {}
-    for name in names:
-        first = next((str(value) for value in frame[name] if isinstance(value, str)), "")
-        kind = kinds.get(Path(first).suffix.lower())
-        if kind and name != target:
-            modalities[_safe(name if name != "file" else kind)] = {"column": name, "kind": kind}
-    group = _choose(names, _GROUP_NAMES)
-    block: dict[str, Any] = {"index": tables[0].name, "label": target, "modalities": modalities}
-    return {**block, **({"groups": group} if group else {})}
+    Example:
+        >>> print(insert_block("datasets:\\n  a: {}  # mine\\n\\nseed: 1\\n", "b", {"source": {}}), end="")
+        datasets:
+          a: {}  # mine
+          b:
+            source: {}
+        <BLANKLINE>
+        seed: 1
+    """
+    lines = text.splitlines(keepends=True)
+    start = next((i for i, line in enumerate(lines) if re.match(r"datasets:\s*(#.*)?$", line)), None)
+    if start is None:
+        remedy = "Write 'datasets:' on a line of its own and the datasets below it, indented."
+        raise InputError(PARAMETERS_FILE, "datasets in another style", "one block a dataset", remedy)
+    inside = [i for i in range(start + 1, len(lines)) if re.match(r"\s+[^\s#]", lines[i])]
+    end = next((i for i in range(start + 1, len(lines)) if re.match(r"[^\s#]", lines[i])), len(lines))
+    inside = [i for i in inside if i < end]
+    indent = len(lines[inside[0]]) - len(lines[inside[0]].lstrip())
+    if not lines[inside[-1]].endswith("\n"):
+        lines[inside[-1]] += "\n"
+    made = "".join([*lines[: inside[-1] + 1], block_text(name, block, indent), *lines[inside[-1] + 1 :]])
+    expected = yaml.safe_load(text)
+    expected["datasets"][name] = block
+    if yaml.safe_load(made) != expected:
+        remedy = "Write the block by hand: 'interplay add ... --dry-run' prints it."
+        raise InputError(PARAMETERS_FILE, "a layout that cannot be added to", "datasets in block style", remedy)
+    return made

@@ -80,7 +80,8 @@ def _parameters(root: Path) -> Finding:
     try:
         names = list(load_parameters(root).datasets)
     except ParametersError as error:
-        return Finding("params.yaml", "failed", f"{len(error.problems)} problems", str(error))
+        found = f"{len(error.problems)} problem{'s' * (len(error.problems) > 1)}"
+        return Finding("params.yaml", "failed", found, "\n".join(str(problem) for problem in error.problems))
     return Finding("params.yaml", "passed", f"{len(names)} datasets: {', '.join(names)}")
 
 
@@ -115,6 +116,8 @@ def _server() -> Finding:
 
 
 def _remotes(root: Path) -> list[Finding]:
+    if not (root / ".dvc").is_dir():
+        return [Finding("DVC", "failed", "no .dvc here", "Run from the project's root; in a new one, 'dvc init'.")]
     try:
         listed = run_dvc(root, "remote", "list").split()
     except InputError as error:

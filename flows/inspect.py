@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,18 @@ def load_joint(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise InputError("joint", f"no such file {path}", "an npy file of shape (|X1|, |X2|, |Y|)", "Correct the path.")
+    remedy = "Write it with numpy.save(path, array), an array of plain numbers."
     try:
-        return np.array(np.load(path, allow_pickle=False))
-    except ValueError as error:
-        remedy = "Write it with numpy.save(path, array)."
-        raise InputError("joint", f"{path}: {error}", "an npy file of numbers", remedy) from error
+        joint = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        # numpy's own words advise to allow pickles, which run code
+        raise InputError(
+            "joint", f"{path}, which is no npy file or holds objects", "an npy file of numbers", remedy
+        ) from error
+    if not isinstance(joint, np.ndarray) or joint.dtype.kind not in "biuf":
+        received = f"{path} of {joint.dtype}" if isinstance(joint, np.ndarray) else f"{path} with several arrays"
+        raise InputError("joint", received, "an npy file of numbers", remedy)
+    return joint
 
 
 def estimate_directory(root: Path, directory: Path) -> dict[str, Any]:

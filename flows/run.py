@@ -62,7 +62,7 @@ def write_settings(root: Path, settings: Sequence[str]) -> None:
 
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
-    yaml.width = 200
+    yaml.width = 4096
     path = root / PARAMETERS_FILE
     content = yaml.load(path.read_text(encoding="utf-8"))
     for setting in settings:
