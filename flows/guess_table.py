@@ -81,7 +81,7 @@ def _why_not(values: pd.Series, label: pd.Series, n: int) -> str | None:
     whole = kind == "number" and (as_numbers(values)[0] % 1 == 0).all()
     words = kind == "text" and values.astype(str).str.contains(" ").any()
     if n > 20 and ((values.is_unique and whole) or (values.nunique() > 0.99 * n and kind == "text" and not words)):
-        return "an id, different in every row"
+        return "an id, different in nearly every row"
     if values.nunique() == 1:
         return "the same in every row"
     if kind == "number" and _tells_the_label(as_numbers(values)[0], label):
