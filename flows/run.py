@@ -36,7 +36,9 @@ def run_pipeline(root: Path, datasets: list[str] | None, settings: Sequence[str]
     for name in datasets or parameters.datasets:
         _require_source(root, name, parameters.datasets[name].source)
     with pipeline_lock(root, parameters.schedule.lock_timeout_s):
-        return reproduce(root, datasets)
+        # The stages are tracked by themselves; this process is nobody's run.
+        done: Reproduced = reproduce.fn(root, datasets)
+        return done
 
 
 def _require_source(root: Path, name: str, source: dict[str, Any]) -> None:

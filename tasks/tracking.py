@@ -14,10 +14,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from inspect import signature
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Step(Protocol[P, R_co]):
+    """A marked function: called, it may be tracked; `fn` is the function itself, never tracked."""
+
+    __name__: str
+    fn: Callable[..., Any]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run the step."""
+
 
 QUIET_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -60,9 +72,9 @@ def tracked() -> bool:
 
 
 @overload
-def task(function: Callable[P, R], /) -> Callable[P, R]: ...
+def task(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def task(*, retries: int = 0, retry_delay_seconds: float = 5) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def task(*, retries: int = 0, retry_delay_seconds: float = 5) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def task(function: Any = None, /, *, retries: int = 0, retry_delay_seconds: float = 5) -> Any:
     """Mark a step. Retries apply to tracked runs only, and belong where a retry can help: moving files, a remote.
 
@@ -77,9 +89,9 @@ def task(function: Any = None, /, *, retries: int = 0, retry_delay_seconds: floa
 
 
 @overload
-def flow(function: Callable[P, R], /) -> Callable[P, R]: ...
+def flow(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def flow(*, name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def flow(*, name: str | None = None) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def flow(function: Any = None, /, *, name: str | None = None) -> Any:
     """Mark a flow: a function made of tasks and, for a stage, of other flows."""
     return _mark(function, "flow", {"name": name} if name else {})
@@ -114,15 +126,17 @@ def _prefect_task(function: Any, **options: Any) -> Any:
 def _prefect_flow(function: Any, **options: Any) -> Any:
     from prefect import flow as prefect_flow
 
-    named = {"flow_run_name": f"{function.__name__} {{dataset}}"} if "dataset" in signature(function).parameters else {}
-    return prefect_flow(function, persist_result=False, validate_parameters=False, **named, **options)
+    settings: dict[str, Any] = {"persist_result": False, "validate_parameters": False, **options}
+    if "dataset" in signature(function).parameters:
+        settings["flow_run_name"] = f"{function.__name__} {{dataset}}"
+    return prefect_flow(**settings)(function)
 
 
 def _run_flow(function: Any, options: dict[str, Any], args: Any, kwargs: Any) -> Any:
     from prefect.context import FlowRunContext
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    prefect_flow = _prefect_flow(function, **options)
+    prefect_flow: Any = _prefect_flow(function, **options)
     if FlowRunContext.get() is None:
         return prefect_flow(*args, **kwargs)
     # The outer flow's heartbeat already vouches for this process; each further one costs a second at its end.
@@ -130,9 +144,18 @@ def _run_flow(function: Any, options: dict[str, Any], args: Any, kwargs: Any) ->
         return prefect_flow(*args, **kwargs)
 
 
+def _inside_a_run() -> bool:
+    """Return whether a tracked run is going on here, without importing Prefect where none can be."""
+    if not tracked() or "prefect" not in sys.modules:
+        return False
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    return FlowRunContext.get() is not None or TaskRunContext.get() is not None
+
+
 def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
     """Show a small table beside the run in Prefect's pages; nothing when the run is not tracked."""
-    if tracked():
+    if _inside_a_run():
         from prefect.artifacts import create_table_artifact
 
         create_table_artifact(table=rows, key=key, description=description)
@@ -140,7 +163,7 @@ def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> Non
 
 def publish_link(key: str, link: str, text: str) -> None:
     """Show a link beside the run in Prefect's pages; nothing when the run is not tracked."""
-    if tracked():
+    if _inside_a_run():
         from prefect.artifacts import create_link_artifact
 
         create_link_artifact(link=link, link_text=text, key=key)
