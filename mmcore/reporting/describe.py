@@ -30,7 +30,7 @@ def describe(ds: Dataset, *, label: str | None = None) -> dict[str, Any]:
     names, hits = _label_hits(ds, spec)
     n_groups = len(set(groups)) if groups is not None else 0
     kind, keys, parents = _columns(samples["split"].to_numpy(), groups, folds, n_groups)
-    columns = []
+    columns: list[dict[str, Any]] = []
     for key in dict.fromkeys(keys[np.lexsort((keys, parents))]) if n else []:
         rows = keys == key
         counts = {name: int(np.sum(hits[:, i] & rows)) for i, name in enumerate(names)}

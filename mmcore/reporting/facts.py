@@ -42,6 +42,14 @@ class Estimate:
         """Return the estimate of the opposite difference."""
         return Estimate(-self.value, None if self.high is None else -self.high, None if self.low is None else -self.low)
 
+    def scaled(self, factor: float) -> Estimate:
+        """Return the estimate in another unit."""
+        return Estimate(
+            factor * self.value,
+            None if self.low is None else factor * self.low,
+            None if self.high is None else factor * self.high,
+        )
+
     @property
     def above_zero(self) -> bool:
         """Whether the whole interval lies above zero."""
@@ -116,6 +124,11 @@ class Model:
         """The model's name in words."""
         return model_name(self.key)
 
+    @property
+    def words(self) -> str:
+        """The model's name inside a sentence."""
+        return model_words(self.key)
+
 
 @dataclass(frozen=True)
 class Subset:
@@ -173,6 +186,17 @@ class Facts:
         """Whether rows belong to groups that must not be split."""
         return bool(self.description.get("groups"))
 
+    @property
+    def counts_groups(self) -> bool:
+        """Whether the number of groups says more than that of rows: not where nearly each row is its own group."""
+        groups, n = int(self.description.get("groups") or 0), int(self.description.get("n") or 0)
+        return 0 < groups < 0.9 * n and self.nouns.group != self.nouns.sample
+
+    def clusters_alone(self, name: str) -> int | None:
+        """Return into how many clusters a modality by itself was cut."""
+        entries = (self.result("estimate") or {}).get("information") or []
+        return next((entry.get("clusters") for entry in entries if entry["modalities"] == [name]), None)
+
     def model(self, key: str) -> Model | None:
         """Return the model with this key."""
         return next((model for model in self.models if model.key == key), None)
@@ -186,15 +210,25 @@ def _lower_end(estimate: Estimate) -> float:
     return estimate.value if estimate.low is None else estimate.low
 
 
+def model_words(key: str) -> str:
+    """Return a model's name inside a sentence; the name of a modality stays as it was given.
+
+    Example:
+        >>> model_words("unimodal:EEG"), model_words("late_fusion")
+        ('EEG alone', 'late fusion')
+    """
+    kind, _, modality = key.partition(":")
+    return f"{modality} alone" if kind == "unimodal" and modality else key.replace("_", " ")
+
+
 def model_name(key: str) -> str:
-    """Return a model's name in words.
+    """Return a model's name as a sentence or a row begins with it.
 
     Example:
         >>> model_name("unimodal:gyroscope"), model_name("late_fusion")
         ('Gyroscope alone', 'Late fusion')
     """
-    kind, _, modality = key.partition(":")
-    return capital(f"{modality} alone") if kind == "unimodal" and modality else capital(key.replace("_", " "))
+    return capital(model_words(key))
 
 
 def _reason(stage: str, result: Mapping[str, Any] | None) -> str | None:

@@ -13,8 +13,10 @@ from mmcore.errors import InputError
 
 MINUS = "\u2212"
 NBSP = "\u00a0"
-_IRREGULAR = {"person": "people", "child": "children", "man": "men", "woman": "women", "mouse": "mice", "series": "series",
-              "axis": "axes", "index": "indices", "analysis": "analyses", "data": "data"}  # fmt: skip
+_IRREGULAR = {
+    "person": "people", "child": "children", "man": "men", "woman": "women", "mouse": "mice", "series": "series",
+    "axis": "axes", "index": "indices", "analysis": "analyses", "data": "data",
+}  # fmt: skip
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -129,9 +131,15 @@ def plural(noun: str, n: float | None = None) -> str:
     Example:
         >>> plural("person"), plural("class"), plural("activity"), plural("window", 1)
         ('people', 'classes', 'activities', 'window')
+        >>> plural("verdict of the critics")
+        'verdicts of the critics'
     """
     if n == 1:
         return noun
+    for word in (" of ", " in ", " per ", " from ", " with "):
+        if word in noun:
+            thing, _, rest = noun.partition(word)
+            return f"{plural(thing)}{word}{rest}"
     head, _, last = noun.rpartition(" ")
     if last in _IRREGULAR:
         last = _IRREGULAR[last]
@@ -152,6 +160,16 @@ def counted(n: int, noun: str) -> str:
         '10\\xa0people'
     """
     return f"{count(n)}{NBSP}{plural(noun, n)}"
+
+
+def with_article(noun: str) -> str:
+    """Return a noun after `a` or `an`, by its first letter.
+
+    Example:
+        >>> with_article("sensor"), with_article("image")
+        ('a sensor', 'an image')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
 
 
 def words(n: int) -> str:

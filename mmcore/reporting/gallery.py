@@ -2,4 +2,5 @@
 
 
 def gallery() -> str:
+    """Return the gallery page."""
     raise NotImplementedError

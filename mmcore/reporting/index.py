@@ -111,16 +111,33 @@ def overview(cards: Sequence[Mapping[str, Any]]) -> str:
         return "No datasets yet: add one, then run the pipeline."
     if not judged:
         return "No dataset has an answer yet."
-    fuse = sum(c["kind"] == "gain" for c in judged)
-    n = len(judged)
+    fuse, n = sum(c["kind"] == "gain" for c in judged), len(judged)
     if fuse == n:
-        one = "The one dataset gains" if n == 1 else f"All {fmt.words(n)} datasets gain"
-        return f"{one} from a fusion model."
-    if not fuse:
-        one = "The one dataset does not gain" if n == 1 else f"None of {fmt.words(n)} datasets gains"
-        return f"{one} from more than late fusion or one modality."
-    verb = "gains" if fuse == 1 else "gain"
-    return f"{fmt.capital(fmt.words(fuse))} of {fmt.words(n)} datasets {verb} from a fusion model; for the others the gain is not clear or nothing is gained."
+        return f"{fmt.capital(_scope(n))} {'gains' if n == 1 else 'gain'} from a fusion model."
+    rest = _enough({c["kind"] for c in judged if c["kind"] != "gain"})
+    if fuse:
+        verb, others = "gains" if fuse == 1 else "gain", "the other" if n - fuse == 1 else "the others"
+        tail = f"for {others} {rest}" if rest else f"for {others} the gain is not clear"
+        return f"{fmt.capital(fmt.words(fuse))} of {fmt.words(n)} datasets {verb} from a fusion model; {tail}."
+    if rest:
+        return f"For {_scope(n)} {rest}."
+    none = {1: "The one dataset does not gain", 2: "Neither dataset gains"}.get(
+        n, f"None of {fmt.words(n)} datasets gains"
+    )
+    return f"{none} clearly from a fusion model."
+
+
+def _scope(n: int) -> str:
+    return {1: "the one dataset", 2: "both datasets"}.get(n, f"all {fmt.words(n)} datasets")
+
+
+def _enough(kinds: set[str]) -> str:
+    """Return what is enough for datasets with these verdicts; nothing where one of them is open."""
+    if kinds == {"late_fusion"}:
+        return "late fusion is enough"
+    if kinds == {"one_modality"}:
+        return "one modality is enough"
+    return "late fusion or one modality is enough" if kinds == {"late_fusion", "one_modality"} else ""
 
 
 def overview_reason(cards: Sequence[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from mmcore.reporting import format as fmt
 from mmcore.reporting import tokens
 from mmcore.reporting.facts import Facts, facts_of
 from mmcore.reporting.sections import answer, data, interact, missing, model, reach, repro, trust, uses
@@ -49,10 +50,12 @@ def environment() -> jinja2.Environment:
 def inline_assets() -> dict[str, Markup]:
     """Return style and script to be written into a page; `</` cannot end them early."""
     loader = environment().loader
-    assert_source = {name: loader.get_source(environment(), name)[0] for name in ("style.css", "script.js")}  # type: ignore[union-attr]
+    if loader is None:
+        raise RuntimeError("the template environment has no loader")
+    source = {name: loader.get_source(environment(), name)[0] for name in ("style.css", "script.js")}
     return {
-        "style": Markup(tokens.tokens_css() + assert_source["style.css"]),
-        "script": Markup(assert_source["script.js"].strip()),
+        "style": Markup(tokens.tokens_css() + source["style.css"]),
+        "script": Markup(source["script.js"].strip()),
     }
 
 
@@ -67,9 +70,8 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
                 block = dataclasses.replace(block, number=counter)
             numbered.append(block)
         said = ANSWERS[identity](facts)
-        question = title.replace("modalities", facts.nouns.modalities).replace(
-            "a modality", f"a {facts.nouns.modality}"
-        )
+        one = fmt.with_article(facts.nouns.modality)
+        question = title.replace("a modality", one).replace("modalities", facts.nouns.modalities)
         found.append(Section(identity, number, short, question, said.claim, said.evidence, tuple(numbered)))
     return tuple(found)
 

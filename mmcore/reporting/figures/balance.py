@@ -111,8 +111,8 @@ def _total(drawing: svg.Drawing, total: int, most: int, y: float, width: int, na
 
 
 def _column_totals(
-    drawing: svg.Drawing, columns: Sequence[Mapping[str, Any]], places: list[float], cell: float, top: float, left: float,
-    samples: str,
+    drawing: svg.Drawing, columns: Sequence[Mapping[str, Any]], places: list[float], cell: float, top: float,
+    left: float, samples: str,
 ) -> None:  # fmt: skip
     totals = [sum(column["counts"].values()) for column in columns]
     most = max(totals, default=1) or 1

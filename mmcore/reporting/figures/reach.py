@@ -107,9 +107,7 @@ def _draw_row(drawing: svg.Drawing, row: Row, scale: svg.Scale, y: float, narrow
     text = "not trained" if row.reached is None else fmt.percent(row.reached.value)
     ends = ""
     if row.reached is not None:
-        scaled = Estimate(
-            *(None if v is None else 100 * v for v in (row.reached.value, row.reached.low, row.reached.high))
-        )  # type: ignore[arg-type]
+        scaled = row.reached.scaled(100)
         dot_on_interval(drawing, scale, y, scaled, "ink", title=f"{row.model}: {text}")
         if scaled.low is not None and scaled.high is not None:
             ends = fmt.interval(scaled.low, scaled.high, 1)

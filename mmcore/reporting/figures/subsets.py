@@ -9,7 +9,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from mmcore.reporting import svg
-from mmcore.reporting.facts import Estimate, Facts, Subset
+from mmcore.reporting.facts import Facts, Subset
 from mmcore.reporting.figures.axis import axis, dot_on_interval, value_range
 from mmcore.reporting.figures.reach import set_name
 from mmcore.reporting.format import capital
@@ -30,11 +30,6 @@ def shown(facts: Facts) -> tuple[Subset, ...]:
 
     best = {s.present for s in sorted(facts.subsets, key=lambda s: (-worth(s), s.present))[:MOST]}
     return tuple(subset for subset in facts.subsets if subset.present in best)
-
-
-def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    low = None if estimate.low is None else factor * estimate.low
-    return Estimate(factor * estimate.value, low, None if estimate.high is None else factor * estimate.high)
 
 
 def _texts(facts: Facts, subset: Subset) -> tuple[str, str]:
@@ -112,7 +107,7 @@ def _row(drawing: svg.Drawing, facts: Facts, subset: Subset, scale: svg.Scale, y
         drawing.line(scale(factor * subset.trained.value), y, scale(factor * subset.dropped.value), y, "null")
     if subset.trained:
         title = f"Trained on {name}: {trained}"
-        dot_on_interval(drawing, scale, y, _scaled(subset.trained, factor), "ink", radius=5, title=title)
+        dot_on_interval(drawing, scale, y, subset.trained.scaled(factor), "ink", radius=5, title=title)
     if subset.dropped:
         title = f"The rest dropped: {dropped}"
-        dot_on_interval(drawing, scale, y, _scaled(subset.dropped, factor), "ink", radius=5, hollow=True, title=title)
+        dot_on_interval(drawing, scale, y, subset.dropped.scaled(factor), "ink", radius=5, hollow=True, title=title)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import ATOMS, Facts, Pair
 from mmcore.reporting.figures import reach, strip
@@ -15,14 +17,13 @@ def view(facts: Facts) -> Hero:
     """Return the view of the first screen."""
     verdict, pair = verdict_of(facts), facts.leading
     headlines = (_together(facts, pair), _synergy(facts, pair), _allowed(facts), _reached(facts))
-    base = {"name": facts.name, "subtitle": subtitle(facts), "verdict": verdict.sentence, "because": verdict.because}
+    base = Hero(facts.name, subtitle(facts), verdict.sentence, verdict.because, headlines)
     if pair is None or facts.entropy is None:
         reason = facts.reasons.get("estimate") or "No pair of modalities was estimated."
-        return Hero(**base, headlines=headlines, empty=f"no estimate: {reason[:1].lower()}{reason[1:]}")
+        return dataclasses.replace(base, empty=f"no estimate: {reason[:1].lower()}{reason[1:]}")
     named = "" if len(facts.modalities) == 2 else f"; the pair with the surest synergy, {pair.first} with {pair.second}"
-    return Hero(
-        **base,
-        headlines=headlines,
+    return dataclasses.replace(
+        base,
         strip_title=f"What there is to know about the {facts.nouns.label}, {fmt.bits(facts.entropy)}{named}",
         strip_wide=strip.draw(pair, facts.entropy, WIDE, "hero-w", "wide"),
         strip_narrow=strip.draw(pair, facts.entropy, NARROW, "hero-n", "narrow"),
@@ -45,7 +46,7 @@ def subtitle(facts: Facts) -> str:
         facts.modalities if len(facts.modalities) <= 6 else (*facts.modalities[:5], f"{len(facts.modalities) - 5} more")
     )
     things = [fmt.counted(int(n), nouns.sample)] if n else []
-    if facts.grouped:
+    if facts.counts_groups:
         things.append(fmt.counted(int(facts.description["groups"]), nouns.group))
     question = str(facts.annotations.get("question") or "").strip()
     listed = fmt.capital(fmt.listing(shown)) + (f"; {', '.join(things)}." if things else ".")
@@ -97,12 +98,8 @@ def _allowed(facts: Facts) -> Headline:
 
 
 def _reached(facts: Facts) -> Headline:
-    seen = (
-        f"{fmt.plural(facts.nouns.group)} never seen"
-        if facts.grouped
-        else f"{fmt.plural(facts.nouns.sample)} never seen"
-    )
-    term = f"{fmt.capital(facts.metric.words)} on {seen}"
+    unseen = fmt.plural(facts.nouns.group if facts.grouped else facts.nouns.sample)
+    term = f"{fmt.capital(facts.metric.words)} on {unseen} never seen"
     model = facts.recommended
     if model is None or model.score is None:
         return Headline(term, "–", "", "no model was judged")

@@ -59,12 +59,16 @@ def _treatment(facts: Facts, treated: Mapping[str, Any]) -> Table:
         if record.get("dropped_constant"):
             steps.append(f"{fmt.counted(len(record['dropped_constant']), 'constant column')} left out")
         step = str((aligned.get(name) or {}).get("detail") or (aligned.get(name) or {}).get("operation") or "")
-        rows.append((Cell(name), Cell(_KINDS.get(str(record.get("kind")), str(record.get("kind") or "–"))),
-                     Cell(fmt.count(len(record.get("columns") or []))), Cell(options or "–", quiet="; ".join(steps), quiet_below=True),
-                     Cell(step or "–")))  # fmt: skip
-    heads = (Column(fmt.capital(facts.nouns.modality)), Column("Came as"), number_head("Columns now"), Column("Preprocessing"),
+        done = Cell(options or "–", quiet="; ".join(steps), quiet_below=True)
+        columns = len(record.get("columns") or [])
+        rows.append((Cell(name), Cell(fmt.count(columns) if columns else "–"), done, Cell(step or "–")))
+    heads = (Column(fmt.capital(facts.nouns.modality)), number_head("Columns now"), Column("Preprocessing"),
              Column("Alignment"))  # fmt: skip
     return Table("What preprocessing and alignment did", heads, tuple(rows))
+
+
+def _kind(kind: object) -> str:
+    return _KINDS.get(str(kind), str(kind))
 
 
 def _word(value: Any) -> str:
@@ -104,6 +108,8 @@ def _all_labels(facts: Facts, labels: Mapping[str, int]) -> Folded:
 def _modalities(facts: Facts) -> Table:
     n = int(facts.description.get("n") or facts.spec.get("n_samples") or 0)
     counts: Mapping[str, Any] = facts.description.get("missing") or {}
+    treated = facts.annotations.get("preprocessing")
+    came: Mapping[str, Any] = treated if isinstance(treated, Mapping) else {}
     rows = []
     for modality in facts.spec["modalities"]:
         missing, rate = counts.get(modality["name"]), modality.get("rate")
@@ -112,16 +118,16 @@ def _modalities(facts: Facts) -> Table:
         rows.append(
             (
                 Cell(modality["name"]),
-                Cell(_KINDS.get(modality["kind"], modality["kind"])),
+                Cell(_kind((came.get(modality["name"]) or {}).get("kind") or modality["kind"])),
                 Cell(shape or "–"),
                 Cell(f"{rate:g}{fmt.NBSP}Hz" if rate else "–"),
                 Cell(str(modality.get("unit") or "–")),
                 Cell(share),
             )
         )
-    heads = (Column(fmt.capital(facts.nouns.modality)), Column("Kind"), number_head("Shape"), number_head("Rate"),
-             Column("Unit"), number_head("Missing"))  # fmt: skip
-    return Table("Kind, shape, rate, unit and missing of each modality", heads, tuple(rows))
+    heads = (Column(fmt.capital(facts.nouns.modality)), Column("Came as"), number_head("Prepared shape"),
+             number_head("Rate"), Column("Unit"), number_head("Missing"))  # fmt: skip
+    return Table("Original kind, prepared shape, rate, unit and missing of each modality", heads, tuple(rows))
 
 
 def _checks(facts: Facts) -> tuple[Block, ...]:
@@ -130,7 +136,8 @@ def _checks(facts: Facts) -> tuple[Block, ...]:
         return Heading("Acceptance checks"), Empty(f"no checks: {facts.reasons['checks']}")
     checks = result.get("checks") or []
     count = {s: sum(check["status"] == s for check in checks) for s in ("passed", "warning", "failed")}
-    title = f"Acceptance checks: {count['passed']} passed, {fmt.counted(count['warning'], 'warning')}, {count['failed']} failed"
+    warned = fmt.counted(count["warning"], "warning")
+    title = f"Acceptance checks: {count['passed']} passed, {warned}, {count['failed']} failed"
     found: list[Block] = [Heading(title.replace(fmt.NBSP, " "))]
     order = {"failed": 0, "warning": 1}
     open_ones = sorted((c for c in checks if c["status"] != "passed"), key=lambda c: order[c["status"]])

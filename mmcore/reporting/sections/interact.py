@@ -62,8 +62,9 @@ def _strip(facts: Facts, pair: Pair) -> Figure:
     entropy = facts.entropy or 1.0
     negative = [a for a in ATOMS if pair.atoms[a].value < 0]
     note = (
-        f"Each lane is one {facts.nouns.modality}, drawn to scale. Where the lanes overlap, both tell the same thing: that is "
-        "redundancy. Where only one lane runs, it is unique. The part of the lowest lane that no lane above reaches is synergy."
+        f"Each lane is one {facts.nouns.modality}, drawn to scale. Where the lanes overlap, both tell the same thing: "
+        "that is redundancy. Where only one lane runs, it is unique. The part of the lowest lane that no lane above "
+        "reaches is synergy."
     )
     if negative:
         note += f" Estimated below zero, so drawn without width: {fmt.listing([pair.atom_name(a) for a in negative])}."
@@ -75,7 +76,8 @@ def _strip(facts: Facts, pair: Pair) -> Figure:
     return Figure(
         name="strip",
         title=f"What each {facts.nouns.modality} tells about the {facts.nouns.label}, and where they overlap",
-        unit=f"Bits of mutual information with the label, corrected for bias, {_level(facts)}intervals in brackets{of_pair}",
+        unit="Bits of mutual information with the label, corrected for bias, "
+        f"{_level(facts)}intervals in brackets{of_pair}",
         wide=overlap.draw(pair, entropy, WIDE, "strip-w", "wide"),
         narrow=overlap.draw(pair, entropy, NARROW, "strip-n", "narrow"),
         key=(("t", "planted truth"),) if pair.truth is not None else (),
@@ -86,7 +88,10 @@ def _strip(facts: Facts, pair: Pair) -> Figure:
 
 
 def _forest(facts: Facts, pair: Pair) -> Figure:
-    note = f"Dot: estimate after bias correction. Thick line: {_level(facts)}interval. Thin grey tick: the raw estimate; synergy is the part that finite samples inflate most."
+    note = (
+        f"Dot: estimate after bias correction. Thick line: {_level(facts)}interval. Thin grey tick: the raw estimate; "
+        "synergy is the part that finite samples inflate most."
+    )
     if pair.null:
         note += " Grey bar: what shuffled labels stay under."
     if pair.truth is not None:
@@ -114,8 +119,8 @@ def atom_table(pair: Pair) -> Table:
         e, raw = pair.atoms[atom], pair.raw.get(atom)
         ends = "no interval" if e.low is None or e.high is None else fmt.interval(e.low, e.high, 2)
         row = [
-            Cell(f"{forest.SYMBOLS[atom]} · {pair.atom_name(atom)}", swatch=ATOM_TOKENS[atom]), Cell(fmt.number(e.value, 2)),
-            Cell(ends), Cell("–" if raw is None else fmt.number(raw, 2)),
+            Cell(f"{forest.SYMBOLS[atom]} · {pair.atom_name(atom)}", swatch=ATOM_TOKENS[atom]),
+            Cell(fmt.number(e.value, 2)), Cell(ends), Cell("–" if raw is None else fmt.number(raw, 2)),
         ]  # fmt: skip
         rows.append((*row, Cell(fmt.number(pair.truth[atom], 2))) if pair.truth is not None else tuple(row))
     total = sum(pair.atoms[a].value for a in ATOMS)
@@ -159,7 +164,7 @@ def _matrix(facts: Facts) -> Figure:
 def pair_table(facts: Facts) -> Table:
     """Return the four parts of every pair, with the truth where it was planted."""
     heads = (Column("Pair"), *(number_head(s) for s in ("R", "U1", "U2", "S")), number_head("Rows"))
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for pair in facts.pairs:
         name, n = Cell(f"{pair.first} · {pair.second}"), Cell("–" if pair.n_rows is None else fmt.count(pair.n_rows))
         if not pair.estimated:

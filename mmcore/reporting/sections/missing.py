@@ -35,7 +35,8 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         means=meanings.subsets(facts),
         table=None if folded else table,
         source=Source("learn", "flows/evaluate.py", "mmcore/evaluation"),
-        note=f"Filled circles at the left mark the {facts.nouns.modalities} that are present. Rows are sorted by the size of the set.",
+        note=f"Filled circles at the left mark the {facts.nouns.modalities} that are present. "
+        "Rows are sorted by the size of the set.",
     )
     return (figure, Folded(f"All {len(facts.subsets)} sets", table), noise) if folded else (figure, noise)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmcore.reporting import format as fmt
-from mmcore.reporting.facts import Facts, Model, model_name
+from mmcore.reporting.facts import Facts, Model, model_name, model_words
 from mmcore.reporting.figures import difference
-from mmcore.reporting.sentences.verdict import ended, synergy_text
+from mmcore.reporting.sentences.verdict import ended, ordered_comparisons, synergy_text
 from mmcore.reporting.view import (
     FAILED,
     Block,
@@ -34,11 +34,12 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     found.append(Wide("t-models", "Table 1. All models", _table(facts), _source(facts)))
     found.append(
         Paragraph(
-            "Differences are paired: same rows, same folds, same seeds. A filled dot means that the interval excludes zero.",
+            "Differences are paired: same rows, same folds, same seeds. "
+            "A filled dot means that the interval excludes zero.",
             quiet=True,
         )
     )
-    comparisons = (facts.result("verdict") or {}).get("comparisons") or []
+    comparisons = ordered_comparisons(facts)
     if comparisons:
         found.append(Folded("The comparisons on validation that decided", _comparisons(facts, comparisons)))
     proposed = facts.result("selection")
@@ -48,36 +49,35 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
 
 
 def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
-    decided, pair = facts.result("verdict"), facts.leading
+    pair = facts.leading
+    compared = [("On validation:", _compared(facts, comparison)) for comparison in ordered_comparisons(facts)]
     items: list[tuple[str, str]] = []
     if pair is not None:
         there = pair.atoms["synergy"].above_zero
         claim = "Synergy is there:" if there else "Synergy is not sure:"
         items.append((claim, f"{synergy_text(pair)} between {pair.first} and {pair.second}."))
-    for comparison in (decided or {}).get("comparisons") or []:
-        items.append(("On validation:", _compared(facts, comparison)))
+    late = (facts.result("verdict") or {}).get("verdict") == "late_fusion"
+    items = [*compared[:1], *items, *compared[1:]] if late else [*items, *compared]
     chosen = facts.recommended
     if chosen is not None and chosen.n_parameters:
         dearer = [m for m in facts.models if m.n_parameters and m.n_parameters > chosen.n_parameters]
-        items.append(
-            (
-                "Its size:",
-                f"{fmt.magnitude(chosen.n_parameters)} parameters; {len(dearer)} of the other {len(facts.models) - 1} models have more.",
-            )
-        )
+        others = len(facts.models) - 1
+        size = f"{fmt.magnitude(chosen.n_parameters)} parameters"
+        more = f"; {len(dearer)} of the other {others} models have more" if others else ""
+        items.append(("Its size:", f"{size}{more}."))
     return tuple(items)
 
 
 def _compared(facts: Facts, comparison: Mapping[str, Any]) -> str:
     """One comparison as a sentence: who, against whom, by how much, and whether the interval decides it."""
     metric, low, high = facts.metric, comparison.get("low"), comparison.get("high")
-    first, second = fmt.capital(model_name(comparison["model"])), model_name(comparison["against"])
-    unit = f" {metric.difference_unit}" if metric.difference_unit else ""
-    gain = f"{metric.signed(comparison['difference'])}{unit} {metric.interval(low, high, signed=True)}"
+    first, second = model_name(comparison["model"]), model_words(comparison["against"])
+    unit = f"{fmt.NBSP}{metric.difference_unit}" if metric.difference_unit else ""
+    gain = f"{metric.signed(comparison['difference'])}{unit}"
     if low is None or high is None:
-        return f"{first} against {second.lower()}: {gain}; there is no interval."
+        return f"{first} against {second}: {gain}; there is no interval."
     sure = "the interval excludes zero" if low > 0 or high < 0 else "the interval holds zero"
-    return f"{first} against {second.lower()}: {gain}; {sure}."
+    return f"{first} against {second}: {gain} {metric.interval(low, high)}; {sure}."
 
 
 def _source(facts: Facts) -> Source:
@@ -155,13 +155,20 @@ def _sort(value: float | None) -> str:
     return "x" if value is None else repr(float(value))
 
 
-def _comparisons(facts: Facts, comparisons: list[Mapping[str, Any]]) -> Table:
+def _comparisons(facts: Facts, comparisons: Sequence[Mapping[str, Any]]) -> Table:
     metric, decided = facts.metric, facts.result("verdict") or {}
     rows = []
     for c in comparisons:
         p = c.get("p")
-        rows.append((Cell(model_name(c["model"])), Cell(model_name(c["against"])), Cell(metric.signed(c["difference"])),
-                     Cell(metric.interval(c.get("low"), c.get("high"), signed=True)), Cell("–" if p is None else fmt.p_value(p))))  # fmt: skip
+        rows.append(
+            (
+                Cell(model_name(c["model"])),
+                Cell(model_name(c["against"])),
+                Cell(metric.signed(c["difference"])),
+                Cell(metric.interval(c.get("low"), c.get("high"), signed=True)),
+                Cell("–" if p is None else fmt.p_value(p)),
+            )
+        )
     unit = f", {metric.difference_unit}" if metric.difference_unit else ""
     heads = (
         Column("Model"),

@@ -9,6 +9,33 @@ from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import NARROW, WIDE
 from mmcore.reporting.view import Block, Cell, Column, Empty, Figure, Source, Table, number_head
 
+NOTE = (
+    "The grey range is where the best possible classifier must lie. Its right edge is a ceiling for every model that "
+    "sees no more than the estimate did; its left edge is a floor for the ideal one only. The dot is a trained model."
+)
+
+
+def finer(facts: Facts) -> str:
+    """Return why a modality alone tells another amount here than in its pair; nothing where the two agree in print.
+
+    Alone it is cut into more clusters than beside another one, whose clusters multiply the cells to be filled.
+    """
+    pair = facts.leading
+    if pair is None:
+        return ""
+    for place, name in enumerate((pair.first, pair.second)):
+        alone, beside = facts.alone.get(name), pair.information.get(("first", "second")[place])
+        if alone is None or beside is None or fmt.number(alone.value, 2) == fmt.number(beside.value, 2):
+            continue
+        single, paired = facts.clusters_alone(name), pair.clusters[place] if pair.clusters else None
+        if single is not None and paired is not None and single != paired:
+            why = f"it is cut into {single} clusters here and into {paired} in the pair, where clusters multiply"
+        else:
+            why = f"the pair counts only the {fmt.plural(facts.nouns.sample)} that have both"
+        amounts = f"{fmt.bits(alone.value)} here and {fmt.bits(beside.value)} in the strip of its pair"
+        return f" {fmt.capital(name)} alone tells {amounts}: {why}."
+    return ""
+
 
 def blocks(facts: Facts) -> tuple[Block, ...]:
     """Return the blocks of the section."""
@@ -24,16 +51,20 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
             narrow=reach.draw(facts, NARROW, "reach-n", "narrow"),
             means=meanings.reach(facts),
             table=_table(rows),
-            source=Source("estimate", "flows/estimate.py", "mmcore/information/bounds.py", "Fano’s inequality above, half the remaining doubt below"),
-            note="The grey range is where the best possible classifier must lie. Its right edge is a ceiling for every model that "
-            "sees no more than the estimate did; its left edge is a floor for the ideal one only. The dot is a trained model.",
+            source=Source(
+                "estimate",
+                "flows/estimate.py",
+                "mmcore/information/bounds.py",
+                "Fano’s inequality above, half the remaining doubt below",
+            ),
+            note=NOTE + finer(facts),
         ),
     )  # fmt: skip
 
 
 def _table(rows: tuple[reach.Row, ...]) -> Table:
-    heads = (Column("Input"), *(number_head(h) for h in ("Information, bits", "Lowest, %", "Highest, %", "Reached, %", "Interval")),
-             Column("Model"))  # fmt: skip
+    numbers = ("Information, bits", "Lowest, %", "Highest, %", "Reached, %", "Interval")
+    heads = (Column("Input"), *(number_head(head) for head in numbers), Column("Model"))
     body = []
     for row in rows:
         e = row.reached

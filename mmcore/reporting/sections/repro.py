@@ -19,8 +19,10 @@ from mmcore.reporting.view import (
 )
 
 REFERENCES = (
-    "Bertschinger, Rauh, Olbrich, Jost, Ay. Quantifying unique information. Entropy 16, 2014. Definition of R, U1, U2, S.",
-    "Liang et al. Quantifying and modeling multimodal interactions: an information decomposition framework. NeurIPS 2023. Estimator and model selection.",
+    "Bertschinger, Rauh, Olbrich, Jost, Ay. Quantifying unique information. Entropy 16, 2014. "
+    "Definition of R, U1, U2, S.",
+    "Liang et al. Quantifying and modeling multimodal interactions: an information decomposition framework. "
+    "NeurIPS 2023. Estimator and model selection.",
     "Fano. Transmission of Information, 1961. Upper bound on accuracy.",
     "Shapley. A value for n-person games, 1953. What each modality adds.",
 )
@@ -84,20 +86,15 @@ def _origins(facts: Facts) -> tuple[tuple[str, str, str], ...]:
 
 
 def _certificates(facts: Facts) -> list[tuple[str, str, str]]:
-    gaps = [p.diagnostics.get("gap") for p in facts.estimated if p.diagnostics.get("gap") is not None]
+    gaps = [float(p.diagnostics["gap"]) for p in facts.estimated if p.diagnostics.get("gap") is not None]
     failed = sum(p.diagnostics.get("n_resamples_failed") or 0 for p in facts.estimated)
     items = []
     if gaps:
         exponent = f"{max(gaps):.0e}".replace("-", fmt.MINUS)
         solver = next((p.diagnostics.get("solver") for p in facts.estimated if p.diagnostics.get("solver")), None)
         by = f" by {solver}" if solver else ""
-        items.append(
-            (
-                "Certificates",
-                f"{fmt.counted(len(gaps), 'decomposition')} solved{by}, the widest gap {exponent} bits; {fmt.counted(failed, 'resample')} failed",
-                "",
-            )
-        )
+        solved = f"{fmt.counted(len(gaps), 'decomposition')} solved{by}, the widest gap {exponent} bits"
+        items.append(("Certificates", f"{solved}; {fmt.counted(failed, 'resample')} failed", ""))
     rows = (facts.result("estimate") or {}).get("rows") or {}
     if rows.get("n_labelled") is not None:
         items.append(("Rows", f"{fmt.count(rows['n_labelled'])} labelled of {fmt.count(rows['n_total'])}", ""))

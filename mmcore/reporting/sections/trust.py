@@ -34,7 +34,8 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
             means=meanings.reliability(calibration, facts),
             table=Table("Calibration measures", (Column("Measure"), number_head("Value")), tuple(rows)),
             source=Source("learn", "flows/evaluate.py", "mmcore/evaluation"),
-            note="A dot on the dashed line means that the model is right as often as it says. Below the line it is too sure.",
+            note="A dot on the dashed line means that the model is right as often as it says. "
+            "Below the line it is too sure.",
             beside=True,
         ),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmcore.reporting import format as fmt
-from mmcore.reporting.facts import Facts, model_name
+from mmcore.reporting.facts import Estimate, Facts, model_words
 from mmcore.reporting.figures import shapley
 from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import NARROW, WIDE
@@ -15,8 +15,8 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     result = facts.result("explanation")
     if not result or not (result.get("shapley") or {}).get("overall"):
         return (Empty(f"no attribution: {facts.reasons.get('explanation') or 'the explanation holds none.'}"),)
-    rows, left_out = shapley.rows(facts)
-    unit = f"Exact Shapley values of {model_name(result['model']).lower()}"
+    _, left_out = shapley.rows(facts)
+    unit = f"Exact Shapley values of {model_words(result['model'])}"
     if facts.metric.share:
         unit += ", in points above the majority rate"
     unit += f"; the {shapley.KEPT} to which the modalities add least" if left_out else ""
@@ -30,7 +30,8 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
             means=meanings.shapley(facts),
             table=_table(facts, result["shapley"].get("by_class") or []),
             source=Source("learn", "flows/explain.py", "mmcore/explain", "exact, over all sets"),
-            note=f"A value is the mean of what a {facts.nouns.modality} adds when it joins the others, over all orders of joining.",
+            note=f"A value is the mean of what a {facts.nouns.modality} adds when it joins the others, "
+            "over all orders of joining.",
         )
     ]
     if result.get("permutation"):
@@ -62,15 +63,17 @@ def _table(facts: Facts, by_class: list) -> Table:
 
 def _permutation(facts: Facts, permutation: dict) -> Table:
     metric = facts.metric
-    rows = tuple(
-        (Cell(m), Cell(metric.signed(-permutation[m]["drop"])),
-         Cell(metric.interval(*( -v if v is not None else None for v in (permutation[m].get("high"), permutation[m].get("low"))), signed=True)))
-        for m in facts.modalities if m in permutation
-    )  # fmt: skip
+    rows = []
+    for name in facts.modalities:
+        if name in permutation:
+            drop = permutation[name]
+            change = Estimate(drop["drop"], drop.get("low"), drop.get("high")).reversed()
+            ends = metric.interval(change.low, change.high, signed=True)
+            rows.append((Cell(name), Cell(metric.signed(change.value)), Cell(ends)))
     unit = f", {metric.difference_unit}" if metric.difference_unit else ""
     heads = (
         Column(fmt.capital(facts.nouns.modality)),
         number_head(f"Change of {metric.words}{unit}"),
         number_head("Interval"),
     )
-    return Table("Permutation importance", heads, rows)
+    return Table("Permutation importance", heads, tuple(rows))

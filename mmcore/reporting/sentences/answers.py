@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmcore.reporting import format as fmt
-from mmcore.reporting.facts import ATOMS, Estimate, Facts, Pair
+from mmcore.reporting.facts import ATOMS, Estimate, Facts, Pair, Subset
 from mmcore.reporting.figures import reach as reach_figure
 from mmcore.reporting.sentences.verdict import change, improvement, stopping_check, synergy_text, verdict_of
 
@@ -111,13 +111,11 @@ def reach(facts: Facts) -> Answer:
     evidence = f"{fmt.capital(best.name)} allows at most {fmt.percent(best.upper or 0.0)}. " if best else ""
     if top.reached is None:
         return Answer(claim, f"{evidence}No trained model with {_of(top.name)} has a score.")
-    name, value = (top.model or "").lower(), fmt.percent(top.reached.value)
+    name, value = top.model or "", fmt.percent(top.reached.value)
     if top.reached.value > upper:
-        return Answer(
-            claim,
-            f"{evidence}{fmt.capital(name)} reaches {value}, above that bound: the estimate misses information that it finds.",
-        )
-    return Answer(claim, f"{evidence}{fmt.capital(name)} reaches {value}.")
+        missed = "above that bound: the estimate misses information that it finds"
+        return Answer(claim, f"{evidence}{name} reaches {value}, {missed}.")
+    return Answer(claim, f"{evidence}{name} reaches {value}.")
 
 
 def _of(name: str) -> str:
@@ -169,7 +167,7 @@ def missing(facts: Facts) -> Answer:
     return Answer(f"Losing {name} costs most: {metric.amount(loss)}.", f"{evidence}.")
 
 
-def losses_of(facts: Facts) -> list[tuple[str, float, object]]:
+def losses_of(facts: Facts) -> list[tuple[str, float, Subset]]:
     """Return (modality, loss, the subset without it), largest loss first: what dropping one at test time costs."""
     full = facts.subset(facts.modalities)
     if full is None or full.dropped is None:
@@ -197,7 +195,8 @@ def trust(facts: Facts) -> Answer:
     lean = sum(b["n"] * (b["confidence"] - b["accuracy"]) for b in bins) / total if total else 0.0
     evidence = f"The calibration error is {fmt.number(error, 3)}"
     if abs(lean) > 0.01:
-        evidence += f"; on average the model is too {'sure' if lean > 0 else 'unsure'} by {fmt.number(100 * abs(lean), 1)}{fmt.NBSP}points"
+        direction = "sure" if lean > 0 else "unsure"
+        evidence += f"; on average the model is too {direction} by {fmt.number(100 * abs(lean), 1)}{fmt.NBSP}points"
     return Answer(claim, f"{evidence}.")
 
 

@@ -28,7 +28,10 @@ def balance(facts: Facts) -> str:
         if even
         else f"The {fmt.plural(facts.nouns.label)} are uneven"
     )
-    return f"{opening}: {name} holds {share} of the {fmt.plural(facts.nouns.sample)}, so a model that always says “{name}” is right {share} of the time."
+    return (
+        f"{opening}: {name} holds {share} of the {fmt.plural(facts.nouns.sample)}, "
+        f"so a model that always says “{name}” is right {share} of the time."
+    )
 
 
 def strip(facts: Facts, pair: Pair) -> str:
@@ -38,13 +41,14 @@ def strip(facts: Facts, pair: Pair) -> str:
         return "The information of both together was not estimated."
     singles = {"first": pair.first, "second": pair.second}
     known = [(pair.information[k].value, n) for k, n in singles.items() if k in pair.information]
-    text = f"Knowing both removes {fmt.number(both.value, 2)} of the {fmt.bits(entropy)} of doubt about the {facts.nouns.label}."
+    removed = fmt.number(both.value, 2)
+    text = f"Knowing both removes {removed} of the {fmt.bits(entropy)} of doubt about the {facts.nouns.label}."
     if len(known) == 2:
         value, better = max(known, key=lambda item: item[0])
         other = pair.second if better == pair.first else pair.first
-        text += f" {fmt.capital(better)} alone removes {fmt.number(value, 2)}; adding {other} is worth {fmt.number(both.value - value, 2)}"
-        synergy = pair.atoms["synergy"].value
-        worth = both.value - value
+        synergy, worth = pair.atoms["synergy"].value, both.value - value
+        text += f" {fmt.capital(better)} alone removes {fmt.number(value, 2)}; "
+        text += f"adding {other} is worth {fmt.number(worth, 2)}"
         text += (
             f", {fmt.percent(synergy / worth, 0)} of it synergy." if worth > 0.005 and 0 <= synergy <= worth else "."
         )
@@ -94,7 +98,8 @@ def matrix(facts: Facts) -> str:
     if not joint:
         return f"{opening}No pair has synergy above zero, so no pair by itself calls for a joint model."
     if len(joint) > 3:
-        return f"{opening}{len(joint)} of {len(facts.estimated)} pairs have synergy above zero; most surely {joint_name(facts)}."
+        share = f"{len(joint)} of {len(facts.estimated)} pairs have synergy above zero"
+        return f"{opening}{share}; most surely {joint_name(facts)}."
     return f"{opening}Synergy is above zero for {fmt.listing(joint)}: worth a joint model."
 
 
@@ -111,11 +116,15 @@ def reach(facts: Facts) -> str:
         return "No model was trained on these sets, so nothing says how much of the range can be reached."
     row = max(rows, key=lambda r: (len(r.modalities), r.upper or 0.0))
     room = 100 * ((row.upper or 0.0) - (row.reached.value if row.reached else 0.0))
+    points = f"{fmt.number(abs(room), 1)}{fmt.NBSP}points"
     if room < 0:
-        return f"The accuracy with {row.name.removesuffix(' alone')} lies {fmt.number(-room, 1)}{fmt.NBSP}points above the bound: take the bound as too low, not the model as too good."
+        return (
+            f"The accuracy with {row.name.removesuffix(' alone')} lies {points} above the bound: "
+            "take the bound as too low, not the model as too good."
+        )
     if room < 2:
-        return f"{row.model} is within {fmt.number(room, 1)}{fmt.NBSP}points of its ceiling: tuning it further cannot pay much."
-    return f"{row.model} is {fmt.number(room, 1)}{fmt.NBSP}points below its ceiling: better features or more data could still pay."
+        return f"{row.model} is within {points} of its ceiling: tuning it further cannot pay much."
+    return f"{row.model} is {points} below its ceiling: better features or more data could still pay."
 
 
 def subsets(facts: Facts) -> str:
@@ -140,11 +149,12 @@ def reliability(calibration: Mapping[str, Any], facts: Facts) -> str:
     if not bins:
         return "There are no filled bins, so nothing is known about the probabilities."
     if not off:
-        return f"In all {len(bins)} bins the stated probability lies within the interval of the share that is right: it may be used as it is."
+        inside = "the stated probability lies within the interval of the share that is right"
+        return f"In all {len(bins)} bins {inside}: it may be used as it is."
     worst = max(off, key=lambda b: b["n"])
     return (
-        f"In {len(off)} of {len(bins)} bins the stated probability lies outside the interval; the fullest of them states "
-        f"{fmt.percent(worst['confidence'], 0)} and is right {fmt.percent(worst['accuracy'], 0)} of the time."
+        f"In {len(off)} of {len(bins)} bins the stated probability lies outside the interval; the fullest of them "
+        f"states {fmt.percent(worst['confidence'], 0)} and is right {fmt.percent(worst['accuracy'], 0)} of the time."
     )
 
 

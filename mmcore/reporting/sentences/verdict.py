@@ -105,7 +105,7 @@ def _no_answer(facts: Facts) -> str:
 
 
 def _fusion(facts: Facts, model: Model) -> Verdict:
-    gain, words, name = improvement(facts, model), facts.metric.words, model.name.lower()
+    gain, words, name = improvement(facts, model), facts.metric.words, model.words
     short, use = f"Fuse: {name}", f"Use {everything(facts)} in one model"
     if gain is None:
         sentence = f"{use}: {name}; its difference to late fusion was not measured."
@@ -129,17 +129,49 @@ def _raw(facts: Facts, gain: Estimate) -> Estimate:
     return gain if facts.metric.higher_is_better else gain.reversed()
 
 
+def ordered_comparisons(facts: Facts) -> tuple[Mapping[str, Any], ...]:
+    """Return the comparisons on validation; after late fusion won, late fusion against one modality comes first."""
+    decided = facts.result("verdict") or {}
+    found = tuple(decided.get("comparisons") or ())
+    if decided.get("verdict") != "late_fusion":
+        return found
+    return tuple(sorted(found, key=lambda c: c["model"] != "late_fusion" or not c["against"].startswith("unimodal:")))
+
+
+def over_one_modality(facts: Facts) -> str:
+    """Return by how much late fusion is above the best single modality, on validation and on test."""
+    best = (facts.result("verdict") or {}).get("best_unimodal")
+    single = facts.model(best) if best else None
+    comparison = next(
+        (c for c in ordered_comparisons(facts) if (c["model"], c["against"]) == ("late_fusion", best)), None
+    )
+    if single is None or comparison is None:
+        return ""
+    sign = 1 if facts.metric.higher_is_better else -1
+    ends = [sign * v for v in (comparison.get("low"), comparison.get("high")) if v is not None]
+    if not ends:
+        opening = f"It was compared with {single.words} on validation"
+    elif min(ends) > 0:
+        opening = f"It beats {single.words} on validation"
+    else:
+        opening = f"It is not clearly better than {single.words} on validation"
+    loss = improvement(facts, single)
+    if loss is None:
+        return f"{opening}."
+    return f"{opening}; on test the difference is {change(facts, _raw(facts, loss.reversed()))}."
+
+
 def _late_fusion(facts: Facts, model: Model) -> Verdict:
     other, words, short = rival(facts), facts.metric.words, "Late fusion is enough"
-    gain = improvement(facts, other)
+    gain, because = improvement(facts, other), f"{over_one_modality(facts)} {explanation(facts, False)}".strip()
     if other is None or gain is None:
-        return Verdict("late_fusion", f"{short}: no other fusion model was compared.", short, explanation(facts, False))
-    name = other.name.lower()
+        return Verdict("late_fusion", f"{short}: no other fusion model was compared.", short, because)
+    name = other.words
     if gain.above_zero:
         sentence = f"Late fusion won on validation, yet on test {name} is {amounts(facts, gain)} better."
-        return Verdict("late_fusion_contradicted", sentence, "Late fusion, contradicted", explanation(facts, False))
+        return Verdict("late_fusion_contradicted", sentence, "Late fusion, contradicted", because)
     sentence = f"{short}: {name} changes {words} by {change(facts, _raw(facts, gain))}."
-    return Verdict("late_fusion", sentence, short, explanation(facts, False))
+    return Verdict("late_fusion", sentence, short, because)
 
 
 def _one_modality(facts: Facts, model: Model) -> Verdict:
@@ -153,7 +185,8 @@ def _one_modality(facts: Facts, model: Model) -> Verdict:
     adding = loss.reversed()
     added = others[0] if len(others) == 1 else f"the other {fmt.words(len(others))}"
     if adding.above_zero:
-        sentence = f"{fmt.capital(own)} alone won on validation, yet on test adding {added} is {amounts(facts, adding)} better."
+        better = f"yet on test adding {added} is {amounts(facts, adding)} better"
+        sentence = f"{fmt.capital(own)} alone won on validation, {better}."
         return Verdict("one_modality_contradicted", sentence, f"{fmt.capital(own)}, contradicted", because)
     sentence = f"{short}. Adding {added} changes {facts.metric.words} by {change(facts, _raw(facts, adding))}."
     return Verdict("one_modality", sentence, short, because)
@@ -184,7 +217,8 @@ def explanation(facts: Facts, gains: bool) -> str:
     if synergy.above_zero and gains:
         return f"It gains because {amount} appear only when {names} are read together; late fusion cannot use those."
     if synergy.above_zero:
-        return f"{amount} appear only when {names} are read together; the trained models do not turn them into a clear gain."
+        unused = "the trained models do not turn them into a clear gain"
+        return f"{amount} appear only when {names} are read together; {unused}."
     if gains:
         return f"The estimate does not explain the gain: synergy of {names} is {synergy_text(pair)}, not above zero."
     return f"Synergy of {names} is {synergy_text(pair)}: it cannot be told from zero."
