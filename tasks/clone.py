@@ -1,7 +1,8 @@
 """The clone in which scheduled runs work, so that a user's half-edited tree is never built.
 
-It lies in `.interplay/scheduled/clone`, follows the project's committed branch, shares the project's DVC cache, and
-keeps its `dvc.lock` on the branch `interplay/scheduled`, which is pushed back to the project after each success.
+It lies in `.interplay/scheduled/clone`, stands at the commit that the project has checked out, and shares the project's
+DVC cache. Each changed `dvc.lock` becomes a commit on the project's branch `interplay/scheduled`: a merge of the commit
+that was built and of the record before it, so that the branch only ever grows and no record is lost.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from tasks.reproduce import child_environment, dvc_cache, run_dvc
 from tasks.tracking import task
 
 BRANCH = "interplay/scheduled"
+LOCK = "dvc.lock"
+_GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 _AUTHOR = ("-c", "user.name=interplay", "-c", "user.email=interplay@localhost")
 
 
@@ -28,86 +31,142 @@ def git(root: Path, *arguments: str) -> str:
         InputError: with git's own words when it fails.
     """
     command = ["git", *arguments]
-    done = subprocess.run(command, cwd=root, env=child_environment(), capture_output=True, text=True, check=False)
+    # Inside a git hook these name the repository of the hook, whatever the working directory is.
+    environment = {key: value for key, value in child_environment().items() if key not in _GIT_PLACES}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InputError(f"git {arguments[0]}", done.stderr.strip(), "success", "Run 'interplay doctor'.")
+        raise InputError(f"git {' '.join(arguments)}", done.stderr.strip(), "success", "Run 'interplay doctor'.")
     return done.stdout.strip()
 
 
-def _branch_exists(clone: Path, name: str) -> bool:
-    return bool(git(clone, "branch", "--remotes", "--list", f"origin/{name}"))
+def _recorded(clone: Path) -> str | None:
+    """Return the commit of the last scheduled record, or None where there is none yet."""
+    name = f"origin/{BRANCH}"
+    return git(clone, "rev-parse", name) if git(clone, "branch", "--remotes", "--list", name) else None
+
+
+def _file_at(clone: Path, commit: str, name: str) -> str:
+    """Return the id of a file's content in a commit, or nothing where the commit does not have it."""
+    return git(clone, "ls-tree", commit, "--format=%(objectname)", "--", name)
 
 
 @task
 def refresh_clone(project: Path) -> Path:
-    """Return the clone, brought to the project's committed state, with the last scheduled `dvc.lock` and fresh data."""
+    """Return the clone, brought to the project's committed state, with the last scheduled `dvc.lock` and fresh data.
+
+    Raises:
+        InputError: for a project that is not a git repository with a commit, that has the record's own branch checked
+            out, or whose source files are not there.
+    """
     project = project.resolve()
     clone = project / ".interplay" / "scheduled" / "clone"
+    git(project, "rev-parse", "--verify", "HEAD")
+    if git(project, "branch", "--show-current") == BRANCH:
+        remedy = f"Check out your own branch: 'git switch -'. '{BRANCH}' only records what ran."
+        raise InputError("branch", BRANCH, "any other branch", remedy)
     if not (clone / ".git").is_dir():
-        shutil.rmtree(clone, ignore_errors=True)
-        clone.parent.mkdir(parents=True, exist_ok=True)
-        git(clone.parent, "clone", "--quiet", str(project), clone.name)
+        with atomic_directory(clone) as aside:
+            git(clone.parent, "clone", "--quiet", "--no-checkout", str(project), str(aside))
+    git(clone, "remote", "set-url", "origin", str(project))
     git(clone, "fetch", "--quiet", "--prune", "origin")
-    git(clone, "checkout", "--quiet", "--force", "-B", BRANCH, _head(clone))
-    if _branch_exists(clone, BRANCH):
+    # The project's own HEAD, which may also be a branch without upstream or no branch at all.
+    git(clone, "fetch", "--quiet", "origin", "HEAD")
+    git(clone, "checkout", "--quiet", "--force", "-B", BRANCH, "--no-track", "FETCH_HEAD")
+    recorded = _recorded(clone)
+    if recorded and _file_at(clone, recorded, LOCK):
         # Only the record of what ran: parameters and code are always the project's own.
-        git(clone, "checkout", "--quiet", f"origin/{BRANCH}", "--", "dvc.lock")
+        git(clone, "checkout", "--quiet", recorded, "--", LOCK)
     run_dvc(clone, "config", "--local", "cache.dir", str(dvc_cache(project)))
-    _bring_sources(project, clone)
+    for name, block in load_parameters(clone).datasets.items():
+        _bring_source(project, clone, name, str(block.source.get("path", "")))
     return clone
 
 
-def _head(clone: Path) -> str:
-    git(clone, "remote", "set-head", "origin", "--auto")
-    return git(clone, "rev-parse", "origin/HEAD")
-
-
-def _bring_sources(project: Path, clone: Path) -> None:
-    """Copy the source files that git does not carry, where they changed; DVC then decides what that means."""
-    for name, block in load_parameters(clone).datasets.items():
-        path = Path(str(block.source.get("path", "")))
-        if path.is_absolute() or not path.parts or git(clone, "ls-files", "--", str(path)):
-            continue
-        source, target = (project / path).resolve(), clone / path
-        # Outside the project ('../data'): the same relative path must lead to the same file from the clone.
-        target = Path(os.path.normpath(target))
-        if not source.exists():
-            remedy = "Put the file there, or correct the path in params.yaml."
-            raise InputError(f"datasets.{name}.source.path", f"no such file {source}", "an existing path", remedy)
-        _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if target.exists() and source.samefile(target):
+def _bring_source(project: Path, clone: Path, dataset: str, path: str) -> None:
+    """Copy the files of a source that git does not carry, where they changed; DVC then decides what that means."""
+    if not path or Path(path).is_absolute():
         return
-    if source.is_dir():
-        with atomic_directory(target) as aside:
-            shutil.copytree(source, aside, dirs_exist_ok=True)
-    elif not target.exists() or _differs(source, target):
-        with atomic_file(target) as aside:
-            shutil.copy2(source, aside)
+    argument = f"datasets.{dataset}.source.path"
+    # '../data' must lead to the same file from the clone, but never to a place that is not the clone's own.
+    source, target = Path(os.path.normpath(project / path)), Path(os.path.normpath(clone / path))
+    if not target.is_relative_to(clone.parent):
+        remedy = "Write an absolute path: scheduled runs work in a clone, which lies elsewhere."
+        raise InputError(argument, path, "a path at most one folder above the project, or an absolute one", remedy)
+    inside = target.is_relative_to(clone)
+    tracked = {clone / name for name in git(clone, "ls-files", "-z", "--", path).split("\0")} if inside else set()
+    if target in tracked:
+        return
+    if not source.exists():
+        remedy = "Put the file there, or correct the path in params.yaml."
+        raise InputError(argument, f"no such file {source}", "an existing path", remedy)
+    _copy_changed(source, target, tracked)
 
 
-def _differs(source: Path, target: Path) -> bool:
-    first, second = source.stat(), target.stat()
-    return (first.st_size, first.st_mtime_ns) != (second.st_size, second.st_mtime_ns)
+def _copy_changed(source: Path, target: Path, tracked: set[Path]) -> None:
+    """Make what lies at `target` what lies at `source`, except for the files that git looks after."""
+    wanted = {target / file.relative_to(source): file for file in _files(source)}
+    for stale in _files(target):
+        if stale not in wanted and stale not in tracked:
+            stale.unlink()
+    for place, file in wanted.items():
+        if place not in tracked and (not place.is_file() or _stamp(place) != _stamp(file)):
+            with atomic_file(place) as aside:
+                shutil.copy2(file, aside)
+
+
+def _files(path: Path) -> list[Path]:
+    found = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in found if file.is_file()]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 @task
 def commit_lock(clone: Path, push: bool) -> str:
-    """Commit `dvc.lock` on `interplay/scheduled` where it changed, push it to the project, and return the commit."""
-    git(clone, "add", "dvc.lock")
-    if git(clone, "diff", "--cached", "--name-only"):
-        git(clone, *_AUTHOR, "commit", "--quiet", "--message", "Record a scheduled run")
+    """Record `dvc.lock` on `interplay/scheduled` where it differs from the last record; return the record's commit.
+
+    The project's checked-out branch, index and files stay as they are. Without a `dvc.lock` there is nothing to record,
+    and the commit that was built comes back.
+    """
+    built = git(clone, "rev-parse", "HEAD")
+    if not (clone / LOCK).is_file():
+        return built
+    git(clone, "add", "--force", LOCK)
+    recorded = _recorded(clone)
     if push:
         run_dvc(clone, "push")
-    git(clone, "push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{BRANCH}")
-    return git(clone, "rev-parse", "HEAD")
+    if _file_at(clone, recorded or built, LOCK) == git(clone, "rev-parse", f":{LOCK}"):
+        return recorded or built
+    parents = [word for commit in dict.fromkeys([built, *([recorded] if recorded else [])]) for word in ("-p", commit)]
+    tree = git(clone, "write-tree")
+    # Not 'git commit': no hook, signature or identity of the user takes part in a scheduled run.
+    record = git(clone, *_AUTHOR, "commit-tree", tree, *parents, "-m", "Record a scheduled run")
+    git(clone, "update-ref", "HEAD", record)
+    git(clone, "push", "--quiet", "--no-verify", "origin", f"{record}:refs/heads/{BRANCH}")
+    return record
 
 
 @task(retries=2, retry_delay_seconds=10)
 def publish_reports(clone: Path, destination: Path) -> Path:
-    """Copy the reports to the folder that params name; readers see the old ones or the new ones."""
+    """Copy the reports to the folder that params name; readers see the old ones or the new ones.
+
+    Raises:
+        InputError: where there are no reports, or the folder holds something that is not a published report.
+    """
+    reports = clone / "reports"
+    if not (reports / "index.html").is_file():
+        raise InputError("reports", f"no index.html in {reports}", "reports of a finished run", "Run the pipeline.")
+    strange = destination.exists() and not (destination.is_dir() and _published(destination))
+    if strange or reports.resolve().is_relative_to(destination.resolve()):
+        remedy = "Name a new or empty folder under schedule.publish: it is replaced as a whole."
+        raise InputError("schedule.publish", destination, "a new folder, or one published before", remedy)
     with atomic_directory(destination) as aside:
-        shutil.copytree(clone / "reports", aside, dirs_exist_ok=True)
+        shutil.copytree(reports, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".gitignore"))
     return destination / "index.html"
+
+
+def _published(folder: Path) -> bool:
+    return (folder / "index.html").is_file() or not any(folder.iterdir())

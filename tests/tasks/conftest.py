@@ -41,7 +41,13 @@ PARAMETERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def valid() -> dict[str, Any]:
+    """The whole of a valid `params.yaml`, shared: not to be changed."""
+    return PARAMETERS
+
+
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """The whole of a valid `params.yaml`, free to be changed."""
+    """The same, free to be changed."""
     return copy.deepcopy(PARAMETERS)
