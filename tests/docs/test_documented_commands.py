@@ -35,24 +35,42 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def prepared(project: Path, tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A copy of the project with the pages' example files, and the environment in which `interplay` means its code."""
+    place = Path(shutil.copytree(project, tmp_path / "project", symlinks=True))
+    shutil.copytree(ROOT / "tests" / "docs" / "example", place, dirs_exist_ok=True)
+    scripts = tmp_path / "bin"
+    scripts.mkdir()
+    (scripts / "interplay").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m flows.cli "$@"\n')
+    (scripts / "interplay").chmod(0o755)
+    setup = environment()
+    setup["PATH"] = f"{scripts}:{setup['PATH']}"
+    return place, setup
+
+
 @pytest.mark.parametrize("page", with_blocks("bash"), ids=lambda page: page.name)
 def test_commands_run(page, project, tmp_path):
-    place = Path(shutil.copytree(project, tmp_path / "project", symlinks=True))
-    example = ROOT / "tests" / "docs" / "example"
-    if example.is_dir():
-        shutil.copytree(example, place, dirs_exist_ok=True)
-    bin_dir = tmp_path / "bin"
-    bin_dir.mkdir()
-    # The project's own code, not the installed one, must answer to the command's name.
-    (bin_dir / "interplay").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m flows.cli "$@"\n')
-    (bin_dir / "interplay").chmod(0o755)
-    setup = environment()
-    setup["PATH"] = f"{bin_dir}:{setup['PATH']}"
+    place, setup = prepared(project, tmp_path)
     for body in blocks(page, "bash"):
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", body], cwd=place, env=setup, capture_output=True, text=True
-        )
+        command = ["bash", "-euo", "pipefail", "-c", body]
+        done = subprocess.run(command, cwd=place, env=setup, capture_output=True, text=True)
         assert done.returncode == 0, f"{page.name}:\n{body}\n{done.stdout}\n{done.stderr}"
+
+
+def table_commands() -> list[str]:
+    """The commands of the README's capability table, in order."""
+    rows = (ROOT / "README.md").read_text(encoding="utf-8").split("| capability | command |")[1].split("\n\n")[0]
+    return re.findall(r"^\| .* \| `([^`]+)` \|$", rows, re.MULTILINE)
+
+
+def test_every_capability_has_a_command_that_runs(project, tmp_path):
+    commands = table_commands()
+    rows = (ROOT / "README.md").read_text(encoding="utf-8").split("| capability | command |")[1].split("\n\n")[0]
+    assert len(commands) == len([row for row in rows.splitlines()[2:] if row.startswith("|")])
+    place, setup = prepared(project, tmp_path)
+    for command in commands:
+        done = subprocess.run(["bash", "-c", command], cwd=place, env=setup, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("page", with_blocks("python"), ids=lambda page: page.name)
