@@ -61,6 +61,7 @@ def write_settings(root: Path, settings: Sequence[str]) -> None:
         ParametersError: where the result would not be valid; the file is then unchanged.
     """
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
@@ -75,9 +76,17 @@ def write_settings(root: Path, settings: Sequence[str]) -> None:
         block = content
         for part in blocks:
             if part not in block:
-                raise unknown_name("-S", f"{part} of {key}", [str(name) for name in block])
+                raise unknown_name("-S", part, [str(name) for name in block])
             block = block[part]
-        block[last] = YAML(typ="safe").load(text)
+            if not isinstance(block, dict):
+                raise InputError(
+                    "-S", f"'{key}' below the value of '{part}'", "a key of a block", f"Set '{part}' whole."
+                )
+        try:
+            block[last] = yaml.load(text)
+        except YAMLError as error:
+            remedy = "Quote the setting for the shell, e.g. -S 'train.seeds=[0, 1]'."
+            raise InputError("-S", repr(setting), "key=value, the value in YAML", remedy) from error
     written = io.StringIO()
     yaml.dump(content, written)
     check_parameters(YAML(typ="safe", pure=True).load(written.getvalue()))

@@ -52,7 +52,9 @@ def structure_problems(content: Any) -> tuple[Parameters | None, list[InputError
             # A union reports each of its branches; the user made one mistake.
             by_key.setdefault(_key(error, content), []).append(error)
         mistyped = {_meant(key) for key, errors in by_key.items() if errors[0]["type"] == "extra_forbidden"}
-        return None, [_problem(key, errors) for key, errors in by_key.items() if key not in mistyped]
+        # Only that it is missing: a key that is there beside its misspelling has a mistake of its own.
+        told = {key for key, errors in by_key.items() if key in mistyped and errors[0]["type"] == "missing"}
+        return None, [_problem(key, errors) for key, errors in by_key.items() if key not in told]
 
 
 def _key(error: Mapping[str, Any], content: Any) -> tuple[Any, ...]:
