@@ -8,9 +8,8 @@ Example:
 """
 
 from mmcore.reporting.describe import describe
-from mmcore.reporting.gallery import gallery
 from mmcore.reporting.index import build_index, card
 from mmcore.reporting.page import build_page
 from mmcore.reporting.pdf import write_pdf
 
-__all__ = ["build_index", "build_page", "card", "describe", "gallery", "write_pdf"]
+__all__ = ["build_index", "build_page", "card", "describe", "write_pdf"]

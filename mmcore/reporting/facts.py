@@ -197,6 +197,15 @@ class Facts:
         entries = (self.result("estimate") or {}).get("information") or []
         return next((entry.get("clusters") for entry in entries if entry["modalities"] == [name]), None)
 
+    def share_estimated(self, names: tuple[str, ...]) -> float:
+        """Return which part of the labelled rows the estimate for these modalities rests on; 1 where it is silent."""
+        estimate = self.result("estimate") or {}
+        total = (estimate.get("rows") or {}).get("n_labelled")
+        entries = [(e["modalities"], e.get("n_rows")) for e in estimate.get("information") or []]
+        entries += [([pair.first, pair.second], pair.n_rows) for pair in self.pairs]
+        used = next((n for members, n in entries if set(members) == set(names)), None)
+        return used / total if used and total else 1.0
+
     def model(self, key: str) -> Model | None:
         """Return the model with this key."""
         return next((model for model in self.models if model.key == key), None)

@@ -43,7 +43,7 @@ def interval(low: float, high: float, decimals: int, *, signed: bool = False) ->
 
     Example:
         >>> interval(-0.5, 0.9, 1, signed=True)
-        '[\u22120.5, +0.9]'
+        '[\u22120.5,\xa0+0.9]'
     """
     return f"[{number(low, decimals, signed=signed)},{NBSP}{number(high, decimals, signed=signed)}]"
 

@@ -18,7 +18,10 @@ from mmcore.reporting.figures.axis import axis, dot_on_interval
 
 @dataclass(frozen=True)
 class Row:
-    """One set of modalities: its information, its bounds (None where refused) and the accuracy reached."""
+    """One set of modalities: its information, its bounds (None where refused) and the accuracy reached.
+
+    `share` is the part of the labelled rows that the estimate could use, because they have every modality of the set.
+    """
 
     name: str
     modalities: tuple[str, ...]
@@ -28,6 +31,12 @@ class Row:
     reached: Estimate | None
     model: str | None
     reason: str | None
+    share: float = 1.0
+
+    @property
+    def comparable(self) -> bool:
+        """Whether bounds and accuracy speak of the same rows: the estimate leaves out rows that lack a modality."""
+        return self.share >= 0.95
 
 
 def rows(facts: Facts) -> tuple[Row, ...]:
@@ -53,6 +62,7 @@ def _row(facts: Facts, entry: dict) -> Row:
         reached=chosen.metrics["accuracy"] if chosen else None,
         model=chosen.name if chosen else None,
         reason=None if bounded else str(entry.get("reason") or "no reason given"),
+        share=facts.share_estimated(names),
     )
 
 

@@ -44,7 +44,9 @@ def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
     """Return the figure of subsets."""
     found, narrow, factor = shown(facts), width < 500, facts.metric.factor
     n, step = len(facts.modalities), 44 if narrow else 34
-    head = 15 * n + 12
+    majority = (facts.result("evaluation") or {}).get("majority_rate") if facts.metric.key == "accuracy" else None
+    # On a phone the names stand above the scale, so the word "majority" needs a line of its own.
+    head = 15 * n + (26 if narrow and majority is not None else 12)
     left = 8 if narrow else min(n * _COLUMN + 168, 320)
     drawing = svg.Drawing(width, head + step * len(found) + 26)
     ends: list[float | None] = []
@@ -52,7 +54,6 @@ def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
         for e in (subset.trained, subset.dropped):
             ends += [] if e is None else [factor * e.value, factor * (e.value if e.low is None else e.low),
                                           factor * (e.value if e.high is None else e.high)]  # fmt: skip
-    majority = (facts.result("evaluation") or {}).get("majority_rate") if facts.metric.key == "accuracy" else None
     ends.append(None if majority is None else factor * majority)
     scale = svg.Scale(*value_range(ends, zero=False), left, width - (14 if narrow else 110))
     bottom = head + step * len(found)
@@ -61,7 +62,8 @@ def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
         x = scale(factor * majority)
         drawing.line(x, head - 4, x, bottom, "null", dash="2 3")
         anchor = "start" if x - scale.left < 60 else "middle"
-        drawing.text(x, head - 10, "majority", colour="ink3", anchor=anchor)
+        clear = n * _COLUMN + 4 if narrow and anchor == "start" else 0  # right of the lines that the names hang on
+        drawing.text(max(x, clear), head - 10, "majority", colour="ink3", anchor=anchor)
     _heads(drawing, facts, head)
     if not narrow:
         drawing.text(width, head - 10, "trained · dropped", anchor="end")

@@ -98,7 +98,7 @@ def _allowed(facts: Facts) -> Headline:
 
 
 def _reached(facts: Facts) -> Headline:
-    unseen = fmt.plural(facts.nouns.group if facts.grouped else facts.nouns.sample)
+    unseen = fmt.plural(facts.nouns.group if facts.counts_groups else facts.nouns.sample)
     term = f"{fmt.capital(facts.metric.words)} on {unseen} never seen"
     model = facts.recommended
     if model is None or model.score is None:

@@ -61,11 +61,18 @@ def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
     chosen = facts.recommended
     if chosen is not None and chosen.n_parameters:
         dearer = [m for m in facts.models if m.n_parameters and m.n_parameters > chosen.n_parameters]
-        others = len(facts.models) - 1
-        size = f"{fmt.magnitude(chosen.n_parameters)} parameters"
-        more = f"; {len(dearer)} of the other {others} models have more" if others else ""
-        items.append(("Its size:", f"{size}{more}."))
+        items.append(("Its size:", _size(chosen.n_parameters, len(dearer), len(facts.models) - 1)))
     return tuple(items)
+
+
+def _size(n_parameters: int, n_dearer: int, n_others: int) -> str:
+    size = f"{fmt.magnitude(n_parameters)} parameters"
+    if not n_others:
+        return f"{size}."
+    if not n_dearer:
+        return f"{size}; no other model has more."
+    verb = "has" if n_dearer == 1 else "have"
+    return f"{size}; {fmt.words(n_dearer)} of the other {fmt.words(n_others)} {verb} more."
 
 
 def _compared(facts: Facts, comparison: Mapping[str, Any]) -> str:

@@ -37,6 +37,19 @@ def finer(facts: Facts) -> str:
     return ""
 
 
+def fewer(facts: Facts) -> str:
+    """Return which sets are estimated on fewer rows than the models are judged on; nothing where there are none."""
+    few = [row for row in reach.rows(facts) if not row.comparable and row.upper is not None]
+    if not few:
+        return ""
+    worst = min(few, key=lambda row: row.share)
+    others = f", as for {fmt.counted(len(few) - 1, 'other row')}" if len(few) > 1 else ""
+    return (
+        f" The range of {worst.name.removesuffix(' alone')} rests on the {fmt.percent(worst.share, 0)} of the "
+        f"{fmt.plural(facts.nouns.sample)} that have it{others}; a dot counts all of them, so it may lie outside."
+    )
+
+
 def blocks(facts: Facts) -> tuple[Block, ...]:
     """Return the blocks of the section."""
     rows = reach.rows(facts)
@@ -57,7 +70,7 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
                 "mmcore/information/bounds.py",
                 "Fano’s inequality above, half the remaining doubt below",
             ),
-            note=NOTE + finer(facts),
+            note=NOTE + finer(facts) + fewer(facts),
         ),
     )  # fmt: skip
 

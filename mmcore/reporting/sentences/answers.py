@@ -112,6 +112,9 @@ def reach(facts: Facts) -> Answer:
     if top.reached is None:
         return Answer(claim, f"{evidence}No trained model with {_of(top.name)} has a score.")
     name, value = top.model or "", fmt.percent(top.reached.value)
+    if not top.comparable:
+        some = f"{fmt.percent(top.share, 0)} of the {fmt.plural(facts.nouns.sample)}"
+        return Answer(claim, f"{evidence}{name} reaches {value} on all; the bound speaks only of {some}.")
     if top.reached.value > upper:
         missed = "above that bound: the estimate misses information that it finds"
         return Answer(claim, f"{evidence}{name} reaches {value}, {missed}.")

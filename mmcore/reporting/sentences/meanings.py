@@ -114,7 +114,14 @@ def reach(facts: Facts) -> str:
     rows = [r for r in reach_figure.rows(facts) if r.upper is not None and r.reached is not None]
     if not rows:
         return "No model was trained on these sets, so nothing says how much of the range can be reached."
-    row = max(rows, key=lambda r: (len(r.modalities), r.upper or 0.0))
+    same = [r for r in rows if r.comparable]
+    if not same:
+        few = min(rows, key=lambda r: r.share)
+        return (
+            f"The bounds of {few.name.removesuffix(' alone')} speak of {fmt.percent(few.share, 0)} of the "
+            f"{fmt.plural(facts.nouns.sample)}, the accuracies of all: do not compare the two."
+        )
+    row = max(same, key=lambda r: (len(r.modalities), r.upper or 0.0))
     room = 100 * ((row.upper or 0.0) - (row.reached.value if row.reached else 0.0))
     points = f"{fmt.number(abs(room), 1)}{fmt.NBSP}points"
     if room < 0:

@@ -1,0 +1,283 @@
+"""Invented results for the gallery and the tests: every result file of one dataset, from formulas, without chance.
+
+The numbers obey what holds for real ones (I(X1;Y) = R + U1, the four parts sum to I(X1,X2;Y), intervals hold their
+estimate), but no data stand behind them. Nothing here is ever shown as a finding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from mmcore.reporting.facts import ATOMS
+
+TWO = ("accelerometer", "gyroscope")
+EXERCISES = ("press", "pull", "row", "lift")
+SHA = "4f1c9ab0e7d3520c" * 4
+
+
+def invented(
+    modalities: Sequence[str] = TWO,
+    classes: Sequence[str] = EXERCISES,
+    *,
+    name: str = "invented",
+    grouped: bool = False,
+    planted: bool = False,
+    negative: bool = False,
+    missing: float = 0.0,
+    verdict: str = "fusion",
+) -> dict[str, Any]:
+    """Return what `build_page` takes, for a dataset that does not exist.
+
+    Args:
+        modalities: their names.
+        classes: the names of the classes.
+        name: the dataset's name.
+        grouped: whether rows belong to ten persons in five folds.
+        planted: whether the truth of each pair is known.
+        negative: whether an estimate of synergy lies below zero.
+        missing: the share of rows without the last modality.
+        verdict: `fusion`, `late_fusion` or `one_modality`.
+
+    Example:
+        >>> sorted(invented())[:4]
+        ['checks', 'dataset', 'description', 'estimate']
+    """
+    n = 600 * len(classes)
+    entropy = math.log2(len(classes))
+    pairs = _pairs(modalities, entropy, n, planted=planted, negative=negative, missing=missing)
+    return {
+        "dataset": _dataset(name, modalities, classes, n, pairs if planted else [], grouped=grouped),
+        "description": _description(modalities, classes, n, grouped=grouped, missing=missing),
+        "checks": _checks(n),
+        "estimate": _estimate(modalities, classes, entropy, pairs, n, grouped=grouped, missing=missing),
+        "selection": _selection(modalities),
+        "training": {
+            "protocol": {"kind": "folds" if grouped else "split", "n_folds": 5, "seeds": [0, 1, 2]},
+            "runs": [],
+        },
+        "verdict": _verdict(modalities, verdict, grouped=grouped, n=n),
+        "evaluation": _evaluation(modalities, classes, verdict, n, grouped=grouped),
+        "explanation": _explanation(modalities, classes),
+        "provenance": _provenance(name),
+    }
+
+
+def _atoms(i: int, j: int, entropy: float, *, negative: bool) -> dict[str, float]:
+    leading = i == 0 and j == 1
+    return {
+        "redundancy": entropy * (0.20 if leading else 0.08 + 0.01 * i),
+        "unique1": entropy * (0.12 + 0.02 * (i % 3)),
+        "unique2": entropy * (0.05 + 0.01 * (j % 4)),
+        "synergy": -0.04 * entropy if negative and leading else entropy * (0.15 if leading else 0.02),
+    }
+
+
+def _spread(value: float, width: float) -> list[float]:
+    return [value - width, value + width]
+
+
+def _pairs(
+    modalities: Sequence[str], entropy: float, n: int, *, planted: bool, negative: bool, missing: float
+) -> list[dict[str, Any]]:
+    found = []
+    for (i, first), (j, second) in itertools.combinations(enumerate(modalities), 2):
+        atoms, width = _atoms(i, j, entropy, negative=negative), 0.04 * entropy
+        amounts = {
+            "first": atoms["redundancy"] + atoms["unique1"],
+            "second": atoms["redundancy"] + atoms["unique2"],
+            "both": sum(atoms.values()),
+        }
+        rows = round(n * (1 - missing)) if second == modalities[-1] else n
+        found.append({
+            "first": first, "second": second, "status": "estimated", "reason": None, "n_rows": rows, "n_groups": 10,
+            "clusters": [8, 8],
+            "raw": {a: atoms[a] + (0.03 * entropy if a == "synergy" else 0.005 * entropy) for a in ATOMS},
+            "corrected": atoms, "interval": {a: _spread(atoms[a], width) for a in ATOMS},
+            "information": {k: {"value": v, "interval": _spread(v, width)} for k, v in amounts.items()},
+            "truth": {a: v + 0.01 * entropy for a, v in atoms.items()} if planted else None,
+            "diagnostics": {"status": "optimal", "solver": "cvxpy", "gap": 2e-9, "n_resamples_failed": 0},
+        })  # fmt: skip
+    return found
+
+
+def _dataset(
+    name: str, modalities: Sequence[str], classes: Sequence[str], n: int, truths: list, *, grouped: bool
+) -> dict[str, Any]:
+    treated: dict[str, Any] = {
+        "kind": "timeseries", "options": {"representation": "summary", "bands": 5, "length": None, "per_group": False},
+        "columns": ["mean", "sd"], "imputed": {"mean": 12}, "dropped_constant": ["zero"], "output_kind": "tabular",
+    }  # fmt: skip
+    step = {"operation": "static", "detail": "has no time axis; passed through"}
+    return {
+        "name": name, "version": "1", "n_samples": n, "licence": "CC0-1.0", "source": "invented",
+        "labels": [{"column": "label", "task": "classification", "classes": list(classes), "unit": None}],
+        "modalities": [{"name": m, "kind": "tabular", "shape": [2], "rate": None, "unit": None} for m in modalities],
+        "annotations": {
+            "question": f"Which of {len(classes)} exercises is this?", "sample_noun": "window",
+            "label_noun": "exercise", "group_noun": "person" if grouped else "window",
+            "preprocessing": dict.fromkeys(modalities, treated),
+            "alignment": {"method": "none", "modalities": dict.fromkeys(modalities, step)},
+            "truth": [{"first": p["first"], "second": p["second"], **p["truth"]} for p in truths],
+        },
+    }  # fmt: skip
+
+
+def _description(
+    modalities: Sequence[str], classes: Sequence[str], n: int, *, grouped: bool, missing: float
+) -> dict[str, Any]:
+    share = {"train": 0.7, "valid": 0.15, "test": 0.15}
+    counts = {c: 500 + 17 * (i % 7) for i, c in enumerate(classes)}
+    if grouped:
+        columns: list[dict[str, Any]] = [
+            {"name": f"p{g:02d}", "parent": f"fold {g // 2}", "counts": {c: v // 10 for c, v in counts.items()}}
+            for g in range(10)
+        ]
+    else:
+        columns = [
+            {"name": part, "parent": None, "counts": {c: round(v * s) for c, v in counts.items()}}
+            for part, s in share.items()
+        ]
+    return {
+        "n": n, "n_labelled": sum(counts.values()), "labels": counts, "groups": 10 if grouped else 0,
+        "splits": {part: round(n * s) for part, s in share.items()}, "folds": 5 if grouped else 0,
+        "column_kind": "group" if grouped else "split", "columns": columns,
+        "missing": {m: round(n * missing) if m == modalities[-1] else 0 for m in modalities},
+    }  # fmt: skip
+
+
+def _checks(n: int) -> dict[str, Any]:
+    def check(identity: str, title: str, status: str, source: str) -> dict[str, Any]:
+        detail = "" if status == "passed" else "Look at the rows set aside."
+        return {"id": identity, "title": title, "found": "0", "allowed": "0", "status": status, "detail": detail,
+                "source": source}  # fmt: skip
+
+    return {
+        "dataset": "invented", "version": "1", "n_samples": n, "n_accepted": n - 1, "n_quarantined": 1,
+        "quarantine_share": 1 / n, "allowed_share": 0.01,
+        "checks": [check("ids", "Sample ids are unique", "passed", "schema"),
+                   check("groups", "No group is in two splits", "passed", "leakage"),
+                   check("reference", "Data are as accepted", "warning", "drift")],
+        "quarantine": [{"sample_id": "w-17", "reasons": ["the second channel is not finite"]}],
+        "reference": {"status": "none", "accepted_version": None},
+    }  # fmt: skip
+
+
+def _estimate(
+    modalities: Sequence[str], classes: Sequence[str], entropy: float, pairs: list[dict[str, Any]], n: int, *,
+    grouped: bool, missing: float,
+) -> dict[str, Any]:  # fmt: skip
+    alone = {m: entropy * (0.36 - 0.02 * (i % 5)) for i, m in enumerate(modalities)}
+    rows = {m: round(n * (1 - missing)) if m == modalities[-1] else n for m in modalities}
+    sets = [([m], v) for m, v in alone.items()] + [
+        ([p["first"], p["second"]], sum(p["corrected"].values())) for p in pairs
+    ]
+    return {
+        "dataset": "invented", "unit": "bits",
+        "label": {"column": "label", "task": "classification", "classes": list(classes), "entropy": entropy},
+        "estimator": {"method": "clusters", "discretiser": "kmeans", "solver": "cvxpy", "n_boot": 200, "level": 0.95,
+                      "seed": 7, "n_folds": 5, "grouped": grouped, "interval": "percentile bootstrap"},
+        "rows": {"n_total": n, "n_labelled": n, "n_groups": 10 if grouped else None},
+        "information": [{"modalities": [m], "value": v, "interval": _spread(v, 0.05 * entropy), "clusters": 20,
+                         "n_rows": rows[m]} for m, v in alone.items()],
+        "pairs": pairs,
+        "reach": [{"modalities": names, "information": v, "lower": 0.3 + 0.2 * v / entropy,
+                   "upper": 0.6 + 0.6 * v / entropy, "status": "estimated", "reason": None} for names, v in sets],
+    }  # fmt: skip
+
+
+def _selection(modalities: Sequence[str]) -> dict[str, Any]:
+    every = list(modalities)
+    return {
+        "dataset": "invented", "verdict": "fusion", "leading_pair": every[:2],
+        "candidates": [{"model": "early_fusion", "modalities": every, "reasons": ["Synergy is above zero."]}],
+        "mandatory": [{"model": "late_fusion", "modalities": every, "reasons": ["Baseline."]}], "evidence": [],
+    }  # fmt: skip
+
+
+def recommended(modalities: Sequence[str], verdict: str) -> str:
+    """Return the model that a verdict names.
+
+    Example:
+        >>> recommended(("text", "audio"), "one_modality")
+        'unimodal:text'
+    """
+    return {"fusion": "early_fusion", "late_fusion": "late_fusion"}.get(verdict, f"unimodal:{modalities[0]}")
+
+
+def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) -> dict[str, Any]:
+    best = f"unimodal:{modalities[0]}"
+    gain = {"fusion": 0.04, "late_fusion": -0.005, "one_modality": 0.001}[verdict]
+    over = 0.03 if verdict != "one_modality" else 0.002
+    compared = [("early_fusion", "late_fusion", gain), ("late_fusion", best, over), ("early_fusion", best, gain + over)]
+    return {
+        "verdict": verdict, "recommended": recommended(modalities, verdict), "best_unimodal": best,
+        "decided_on": "validation", "unit": "group" if grouped else "sample", "n_units": 10 if grouped else n,
+        "level": 0.95, "comparisons": [{"model": a, "against": b, "difference": d, "low": d - 0.02, "high": d + 0.02, "p": 0.01}
+                        for a, b, d in compared],
+        "reasons": [],
+    }  # fmt: skip
+
+
+def _scores(value: float, width: float = 0.03) -> dict[str, float]:
+    return {"value": value, "low": value - width, "high": value + width}
+
+
+def _evaluation(
+    modalities: Sequence[str], classes: Sequence[str], verdict: str, n: int, *, grouped: bool
+) -> dict[str, Any]:
+    late, gain = 0.78, {"fusion": 0.04, "late_fusion": 0.005, "one_modality": 0.001}[verdict]
+    single = 0.75 if verdict != "one_modality" else 0.779
+    value = {"late_fusion": late, "early_fusion": late + gain}
+    value |= {f"unimodal:{m}": single - 0.05 * i for i, m in enumerate(modalities)}
+    best, models = recommended(modalities, verdict), []
+    for k, (key, score) in enumerate(value.items()):
+        names = [key.partition(":")[2]] if ":" in key else list(modalities)
+        difference = None if key == "late_fusion" else {"to": "late_fusion", **_scores(score - late, 0.02)}
+        models.append({"model": key, "modalities": names, "n_parameters": 5_000 + 997 * k, "flops": 21_000 + 100 * k,
+                       "metrics": {"accuracy": _scores(score), "f1_macro": _scores(score - 0.01)},
+                       "difference": difference, "recommended": key == best})  # fmt: skip
+    bins = [{"confidence": c, "accuracy": c - 0.04, "low": c - 0.08, "high": c + 0.0, "n": round(n * c / 10)}
+            for c in (0.45, 0.55, 0.65, 0.75, 0.85, 0.95)]  # fmt: skip
+    return {
+        "metric": "accuracy", "higher_is_better": True, "majority_rate": 1.2 / len(classes),
+        "protocol": {"kind": "folds" if grouped else "split", "n_folds": 5, "seeds": [0, 1, 2], "n_rows": n,
+                     "n_groups": 10 if grouped else None, "interval": "leave one group out"},
+        "models": models, "subsets": _subsets(modalities, late, single),
+        "calibration": {"model": best, "ece": 0.04, "brier": 0.25, "log_loss": 0.52, "bins": bins},
+    }  # fmt: skip
+
+
+def _subsets(modalities: Sequence[str], late: float, single: float) -> list[dict[str, Any]]:
+    found = []
+    for size in range(len(modalities), 0, -1):
+        for present in itertools.combinations(modalities, size):
+            gone = sum(0.03 + 0.01 * i for i, m in enumerate(modalities) if m not in present)
+            trained = (
+                late if size == len(modalities) else single - 0.05 * modalities.index(present[0]) if size == 1 else None
+            )
+            found.append({"present": list(present), "absent_at_test": _scores(max(late - gone, 0.2)),
+                          "trained_on": None if trained is None else _scores(trained)})  # fmt: skip
+    return found
+
+
+def _explanation(modalities: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+    share = {m: 0.30 / (i + 1) for i, m in enumerate(modalities)}
+    return {
+        "model": "early_fusion", "modalities": list(modalities), "majority_rate": 1.2 / len(classes),
+        "shapley": {"overall": {m: _scores(v, 0.02) for m, v in share.items()},
+                    "by_class": [{"label": c, "values": {m: v * (1 - 0.02 * (k % 5)) for m, v in share.items()}}
+                                 for k, c in enumerate(classes)]},
+        "permutation": {m: {"drop": v / 2, "low": v / 2 - 0.01, "high": v / 2 + 0.01} for m, v in share.items()},
+    }  # fmt: skip
+
+
+def _provenance(name: str) -> dict[str, Any]:
+    return {
+        "data_sha256": SHA, "parameters_sha256": SHA[::-1], "parameters": {"seed": 7, "estimate.method": "clusters"},
+        "files": [{"path": f"results/{name}/estimate.json", "sha256": SHA, "bytes": 4182}],
+        "versions": {"interplay": "0.1.0", "numpy": "2.4.6"},
+        "commands": ["make setup", f"interplay run --dataset {name}"],
+    }  # fmt: skip
