@@ -28,7 +28,8 @@ def accept_rows(dataset: str, root: Path) -> Path:
     """Set rows aside that cannot be used and write the rest.
 
     Raises:
-        GateError: when more than the declared share of rows is set aside; they stay in `quarantine.parquet`.
+        GateError: when more than the declared share of rows, or every row, is set aside; all stay in
+            `quarantine.parquet`.
     """
     parameters = load_parameters(root)
     workspace = prepare_workspace(dataset, root)
@@ -39,19 +40,25 @@ def accept_rows(dataset: str, root: Path) -> Path:
     for fault in row_faults(acquired, ranges):
         reasons[fault.row].append(fault.reason)
     _write_quarantine(workspace, acquired.samples, reasons)
-    share, allowed = len(reasons) / len(acquired), parameters.validation.max_quarantine_share
-    if share > allowed:
-        row, why = next(iter(sorted(reasons.items())))
-        sample = acquired.samples["sample_id"].iloc[row]
-        raise GateError(
-            f"quarantine: {len(reasons)} of {len(acquired)} rows ({share:.1%}) cannot be used; allowed: {allowed:.1%}. "
-            f"First: {sample}: {'; '.join(why)}. All are listed in {workspace / 'quarantine.parquet'}. "
-            "Correct the source, or raise validate.max_quarantine_share."
-        )
+    _hold_quarantine(acquired.samples, reasons, parameters.validation.max_quarantine_share, workspace)
     place = workspace / "accepted"
     kept = np.setdiff1d(np.arange(len(acquired)), np.array(sorted(reasons), dtype=np.int64))
     save_dataset(acquired.select(kept) if reasons else acquired, place)
     return place
+
+
+def _hold_quarantine(samples: pd.DataFrame, reasons: dict[int, list[str]], allowed: float, workspace: Path) -> None:
+    share = len(reasons) / len(samples)
+    if share <= allowed and share < 1:
+        return
+    row, why = min(reasons.items())
+    limit = f"{allowed:.1%}" if share > allowed else "fewer than all, or no row is left"
+    remedy = "Correct the source" + (", or raise validate.max_quarantine_share." if share > allowed else ".")
+    raise GateError(
+        f"quarantine: {len(reasons)} of {len(samples)} rows ({share:.1%}) cannot be used; allowed: {limit}. "
+        f"First: {samples['sample_id'].iloc[row]}: {'; '.join(why)}. "
+        f"All are listed in {workspace / 'quarantine.parquet'}. {remedy}"
+    )
 
 
 def _write_quarantine(workspace: Path, samples: pd.DataFrame, reasons: dict[int, list[str]]) -> None:
@@ -118,4 +125,5 @@ def _hold_gates(dataset: str, checks: list[dict[str, Any]]) -> None:
     failed = [check for check in checks if check["status"] == "failed"]
     if failed:
         lines = [f"  {c['title']}: found {c['found']}; allowed: {c['allowed']}. {c['detail']}" for c in failed]
-        raise GateError("\n".join([f"acceptance: {len(failed)} checks of '{dataset}' failed.", *lines]))
+        noun = "check" if len(failed) == 1 else "checks"
+        raise GateError("\n".join([f"acceptance: {len(failed)} {noun} of '{dataset}' failed.", *lines]))

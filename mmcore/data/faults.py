@@ -81,7 +81,7 @@ def row_faults(
     presence = np.column_stack([ds.presence(name) for name in ds.modalities])
     found += [(int(row), "no modality is present") for row in np.flatnonzero(~presence.any(axis=1))]
     if duplicates:
-        found += _leaking_duplicates(ds, presence.any(axis=1))
+        found += _leaking_duplicates(ds, np.asarray(presence.any(axis=1)))
     return [Fault(row, ids[row], reason) for row, reason in sorted(found)]
 
 

@@ -37,8 +37,16 @@ def row_summary(ds: Dataset, name: str) -> np.ndarray:
 
 
 def acceptance_frame(ds: Dataset) -> pd.DataFrame:
-    """Return one row a sample with what acceptance looks at: ids, split, label, group, presence, summaries."""
-    frame = pd.DataFrame({"sample_id": ds.samples["sample_id"].astype(str), "split": ds.samples["split"].astype(str)})
+    """Return one row a sample with what acceptance looks at: ids, split, label, group, presence, summaries.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> frame = acceptance_frame(from_arrays({"a": [[1.0], [2.0]]}, labels=[0, 1], split=["train", "test"]))
+        >>> frame[["split", "label", "has_a", "mean_a"]].values.tolist()
+        [['train', '0', 1, 1.0], ['test', '1', 1, 2.0]]
+    """
+    # A missing text would pass every expectation on texts, since those look at present values only.
+    frame = pd.DataFrame({name: ds.samples[name].astype(str).fillna("") for name in ("sample_id", "split")})
     if ds.groups is not None:
         frame["group"] = ds.groups
     for label in ds.spec.labels:
@@ -51,7 +59,14 @@ def acceptance_frame(ds: Dataset) -> pd.DataFrame:
 
 
 def state(ds: Dataset) -> dict[str, Any]:
-    """Return the dataset's state as JSON: label shares, missing shares, mean and spread of each modality's rows."""
+    """Return the dataset's state as JSON: label shares, missing shares, mean and spread of each modality's rows.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> found = state(from_arrays({"a": [[1.0], [3.0]]}, labels=["x", "y"]))
+        >>> found["labels"], found["modalities"]
+        ({'label': {'x': 0.5, 'y': 0.5}}, {'a': {'missing': 0.0, 'mean': 2.0, 'sd': 1.0}})
+    """
     modalities = {}
     for name in ds.modalities:
         values = row_summary(ds, name)

@@ -222,8 +222,9 @@ def _entry(item: Expected, outcome: Any, n_rows: int) -> dict[str, Any]:
     Raises:
         RuntimeError: when the expectation itself broke; a check that did not run has not passed.
     """
-    if outcome.exception_info.get("raised_exception"):
-        raise RuntimeError(f"check {item.id} could not run: {outcome.exception_info.get('exception_message')}")
+    broken = _exceptions(outcome.exception_info or {})
+    if broken:
+        raise RuntimeError(f"check {item.id} could not run: {'; '.join(broken)}")
     result = outcome.result
     found = item.found or _found(result, n_rows)
     status = "passed" if outcome.success else ("failed" if item.gate else "warning")
@@ -235,6 +236,12 @@ def _entry(item: Expected, outcome: Any, n_rows: int) -> dict[str, Any]:
         "id": item.id, "title": item.title, "found": found, "allowed": item.allowed, "status": status,
         "detail": detail, "source": item.source,
     }  # fmt: skip
+
+
+def _exceptions(info: Mapping[str, Any]) -> list[str]:
+    """Return what was raised: Great Expectations reports it for the expectation, or once for each of its metrics."""
+    nested = [value for value in info.values() if isinstance(value, Mapping)]
+    return sorted({str(one.get("exception_message")).strip() for one in (info, *nested) if one.get("raised_exception")})
 
 
 def _found(result: Mapping[str, Any], n_rows: int) -> str:
