@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from valid_parameters import PARAMETERS
 
 from mmcore.errors import InputError
 from tasks import clone as scheduled
@@ -36,12 +37,12 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory, valid) -> Path:
+def template(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("template") / "project"
     (root / "data" / "raw").mkdir(parents=True)
     git(root, "init", "--quiet", "--initial-branch", "trunk")
     run_dvc(root, "init", "--quiet")
-    (root / "params.yaml").write_text(json.dumps(valid), encoding="utf-8")
+    (root / "params.yaml").write_text(json.dumps(PARAMETERS), encoding="utf-8")
     (root / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     (root / "build.py").write_text(BUILD, encoding="utf-8")
     (root / ".gitignore").write_text("/data/raw\n/.interplay\n/reports\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -9,6 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from valid_parameters import PARAMETERS
 
 from mmcore.data import from_arrays, load_dataset
 from mmcore.errors import InputError
@@ -93,8 +95,10 @@ def test_predictions_keep_their_order():
 
 
 @pytest.fixture
-def project(tmp_path, content):
+def project(tmp_path):
     """Write params and two modalities with the given changes; return the project's root."""
+
+    content = copy.deepcopy(PARAMETERS)
 
     def write(*, infinite=0, low=None, groups=None, options=None):
         draws = np.random.default_rng(5)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
 import yaml
+from valid_parameters import PARAMETERS
 
 from tasks.parameters import ParametersError, check_parameters, load_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 ABSENT = object()
+
+
+@pytest.fixture
+def content() -> dict:
+    return copy.deepcopy(PARAMETERS)
 
 
 def put(content: dict, key: str, value: object) -> dict:

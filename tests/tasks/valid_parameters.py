@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
-
-import pytest
 
 PARAMETERS: dict[str, Any] = {
     "seed": 7,
@@ -39,15 +36,3 @@ PARAMETERS: dict[str, Any] = {
         "lock_timeout_s": 5,
     },
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def valid() -> dict[str, Any]:
-    """The whole of a valid `params.yaml`, shared: not to be changed."""
-    return PARAMETERS
-
-
-@pytest.fixture
-def content() -> dict[str, Any]:
-    """The same, free to be changed."""
-    return copy.deepcopy(PARAMETERS)
