@@ -211,11 +211,13 @@ def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) 
     best = f"unimodal:{modalities[0]}"
     gain = {"fusion": 0.04, "late_fusion": -0.005, "one_modality": 0.001}[verdict]
     over = 0.03 if verdict != "one_modality" else 0.002
-    compared = [("early_fusion", "late_fusion", gain), ("late_fusion", best, over), ("early_fusion", best, gain + over)]
+    late, early = "late_fusion", "early_fusion"
+    compared = [(early, late, gain), (late, best, over), (early, best, gain + over)]
     return {
         "verdict": verdict, "recommended": recommended(modalities, verdict), "best_unimodal": best,
         "decided_on": "validation", "unit": "group" if grouped else "sample", "n_units": 10 if grouped else n,
-        "level": 0.95, "comparisons": [{"model": a, "against": b, "difference": d, "low": d - 0.02, "high": d + 0.02, "p": 0.01}
+        "level": 0.95,
+        "comparisons": [{"model": a, "against": b, "difference": d, "low": d - 0.02, "high": d + 0.02, "p": 0.01}
                         for a, b, d in compared],
         "reasons": [],
     }  # fmt: skip
