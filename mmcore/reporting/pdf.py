@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from mmcore.atomic import atomic_file
+from mmcore.errors import InputError
 
 
 def write_pdf(html: str, path: str | Path) -> Path:
@@ -17,9 +18,14 @@ def write_pdf(html: str, path: str | Path) -> Path:
     Args:
         html: what `build_page` or `build_index` returned.
         path: the file to write; its folder is made where it is missing.
+
+    Raises:
+        InputError: the page asks for something outside itself.
     """
     import weasyprint
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher
 
+    nothing = URLFetcher(allowed_protocols=(), fail_on_errors=True)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     identifier = hashlib.sha256(html.encode()).digest()[:16]
@@ -27,16 +33,15 @@ def write_pdf(html: str, path: str | Path) -> Path:
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = "0"
     try:
-        document = weasyprint.HTML(string=html, url_fetcher=_refuse).render()
+        document = weasyprint.HTML(string=html, url_fetcher=nothing).render()
         with atomic_file(target) as aside:
             document.write_pdf(aside, pdf_identifier=identifier)
+    except FatalURLFetchingError as error:
+        remedy = "Write style and pictures into the page itself."
+        raise InputError("html", str(error), "a page that asks for nothing outside itself", remedy) from error
     finally:
         if before is None:
             del os.environ["SOURCE_DATE_EPOCH"]
         else:
             os.environ["SOURCE_DATE_EPOCH"] = before
     return target
-
-
-def _refuse(url: str, *_: object, **__: object) -> dict:
-    raise ValueError(f"a report asks for nothing outside itself, but this page asks for {url}")

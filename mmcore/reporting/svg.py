@@ -88,7 +88,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
         return [low]
     step = 10.0 ** math.floor(math.log10(span / most))
     for factor in (1, 2, 5, 10, 20):
-        if span / (step * factor) + 1e-9 <= most - 1:
+        if span / (step * factor) - 1e-9 <= most - 1:
             step *= factor
             break
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
