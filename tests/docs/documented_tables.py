@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mmcore.align import METHODS
 from mmcore.data.formats import READERS, TYPES
 from mmcore.data.preprocess import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
