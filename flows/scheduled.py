@@ -25,12 +25,13 @@ def scheduled(datasets: list[str] | None = None, project: str = ".") -> list[str
         project: the project's root.
     """
     root = Path(project).resolve()
-    clone = refresh_clone(root)
-    schedule = load_parameters(clone).schedule
-    with pipeline_lock(clone, schedule.lock_timeout_s):
+    # The project's cache is the clone's cache, so this is the lock that every other run takes too.
+    with pipeline_lock(root, load_parameters(root).schedule.lock_timeout_s):
+        clone = refresh_clone(root)
+        schedule = load_parameters(clone).schedule
         done = reproduce(clone, datasets or schedule.datasets or None)
         commit_lock(clone, schedule.push)
-    index = publish_reports(clone, root / schedule.publish)
+        index = publish_reports(clone, root / schedule.publish)
     publish_link("report", index.as_uri(), "Open the report")
     print(f"{len(done.executed)} stages ran, {done.skipped} were up to date; report: {index}")
     return list(done.executed)

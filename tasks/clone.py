@@ -76,6 +76,9 @@ def refresh_clone(project: Path) -> Path:
     if recorded and _file_at(clone, recorded, LOCK):
         # Only the record of what ran: parameters and code are always the project's own.
         git(clone, "checkout", "--quiet", recorded, "--", LOCK)
+    own = project / ".dvc" / "config.local"
+    if own.is_file():  # remotes and credentials that are not in git
+        shutil.copy2(own, clone / ".dvc" / "config.local")
     run_dvc(clone, "config", "--local", "cache.dir", str(dvc_cache(project)))
     for name, block in load_parameters(clone).datasets.items():
         _bring_source(project, clone, name, str(block.source.get("path", "")))

@@ -6,10 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from projects import TINY, edit_parameters, interplay, make_project
+from projects import MOODS, TINY, interplay, make_project, toy_table
 
 
 @pytest.fixture(scope="session")
@@ -26,22 +25,6 @@ def copy_of_finished(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
 
 
-def toy_table(n: int = 400, seed: int = 0) -> pd.DataFrame:
-    """A user's table: two modalities, a label that the first one tells, 20 people."""
-    generator = np.random.default_rng(seed)
-    label = generator.integers(0, 2, n)
-    return pd.DataFrame(
-        {
-            "id": [f"row{i:04d}" for i in range(n)],
-            "voice_pitch": label + generator.normal(0, 0.7, n),
-            "voice_rate": generator.normal(0, 1, n),
-            "face_smile": 0.5 * label + generator.normal(0, 1, n),
-            "mood": np.where(label == 1, "good", "bad"),
-            "person": [f"p{i % 20:02d}" for i in range(n)],
-        }
-    )
-
-
 @pytest.fixture
 def toy_project(tmp_path: Path) -> Callable[..., Path]:
     """Make a project whose only dataset is the user's table `mine/moods.csv`."""
@@ -49,22 +32,7 @@ def toy_project(tmp_path: Path) -> Callable[..., Path]:
     def make(table: pd.DataFrame | None = None, **source: object) -> Path:
         def change(content: dict) -> None:
             TINY(content)
-            content["datasets"] = {
-                "moods": {
-                    "source": {
-                        "reader": "table",
-                        "path": "mine/moods.csv",
-                        "label": "mood",
-                        "groups": "person",
-                        "sample_id": "id",
-                        "modalities": {
-                            "voice": {"prefix": "voice_", "kind": "tabular"},
-                            "face": {"prefix": "face_", "kind": "tabular"},
-                        },
-                        **source,
-                    }
-                }
-            }
+            content["datasets"] = {"moods": {"source": {**MOODS["source"], **source}}}
             content["train"] |= {"seeds": [0], "epochs": 5}
             content["estimate"]["n_boot"] = 20
 
@@ -74,6 +42,3 @@ def toy_project(tmp_path: Path) -> Callable[..., Path]:
         return project
 
     return make
-
-
-__all__ = ["edit_parameters"]

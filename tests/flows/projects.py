@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,3 +74,34 @@ def interplay(root: Path, *arguments: str, check: bool = True, **extra: str) -> 
 def stages_run(done: subprocess.CompletedProcess) -> list[str]:
     lines = done.stderr.splitlines()
     return [line.split("'")[1] for line in lines if line.startswith("Running stage '")]
+
+
+MOODS: dict[str, Any] = {
+    "source": {
+        "reader": "table",
+        "path": "mine/moods.csv",
+        "label": "mood",
+        "groups": "person",
+        "sample_id": "id",
+        "modalities": {
+            "voice": {"prefix": "voice_", "kind": "tabular"},
+            "face": {"prefix": "face_", "kind": "tabular"},
+        },
+    }
+}
+
+
+def toy_table(n: int = 400, seed: int = 0) -> pd.DataFrame:
+    """A user's table: two modalities, a label that the first one tells, 20 people."""
+    generator = np.random.default_rng(seed)
+    label = generator.integers(0, 2, n)
+    return pd.DataFrame(
+        {
+            "id": [f"row{i:04d}" for i in range(n)],
+            "voice_pitch": label + generator.normal(0, 0.7, n),
+            "voice_rate": generator.normal(0, 1, n),
+            "face_smile": 0.5 * label + generator.normal(0, 1, n),
+            "mood": np.where(label == 1, "good", "bad"),
+            "person": [f"p{i % 20:02d}" for i in range(n)],
+        }
+    )

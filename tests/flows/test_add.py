@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import toy_table
-from projects import ROOT, interplay
+from projects import ROOT, interplay, toy_table
 
 from flows.add import add_dataset, guess_source, insert_block
 from mmcore.data.formats import check_source, read

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import toy_table
-from projects import edit_parameters, interplay, make_project
+from projects import edit_parameters, interplay, make_project, toy_table
 from test_pipeline_runs import digests
 
 

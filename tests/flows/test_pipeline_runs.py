@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from projects import TINY, environment, interplay, make_project, stages_run
+from projects import MOODS, TINY, edit_parameters, environment, interplay, make_project, stages_run, toy_table
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -56,26 +57,15 @@ def test_a_changed_parameter_reruns_only_what_depends_on_it(copy_of_finished, se
     assert [name for name in ran if name != "index"] == [name for name in stages if name != "index"]
 
 
-def test_new_rows_rerun_that_dataset_only(toy_project, finished):
-    from conftest import toy_table
-    from projects import edit_parameters
-
-    project = toy_project()
-
-    def add_planted(content: dict) -> None:
-        import yaml
-
-        tiny = yaml.safe_load((finished / "params.yaml").read_text(encoding="utf-8"))["datasets"]["planted-tiny"]
-        content["datasets"]["planted-tiny"] = tiny
-
-    edit_parameters(project, add_planted)
-    first = stages_run(interplay(project, "run"))
-    assert {"prepare@moods", "prepare@planted-tiny"} <= set(first)
-    more = toy_table(440)
-    more.to_csv(project / "mine" / "moods.csv", index=False)
-    again = stages_run(interplay(project, "run"))
-    assert "prepare@moods" in again and "report@moods" in again
-    assert not [name for name in again if "planted-tiny" in name]
+def test_a_new_dataset_and_then_new_rows_of_it_run_that_dataset_only(copy_of_finished):
+    edit_parameters(copy_of_finished, lambda content: content["datasets"].update(moods=MOODS))
+    table = copy_of_finished / "mine" / "moods.csv"
+    table.parent.mkdir()
+    for n in (400, 440):
+        toy_table(n).to_csv(table, index=False)
+        ran = stages_run(interplay(copy_of_finished, "run"))
+        assert {"prepare@moods", "estimate@moods", "learn@moods", "report@moods", "index"} <= set(ran)
+        assert not [name for name in ran if "planted-tiny" in name]
 
 
 @pytest.mark.parametrize(
@@ -118,14 +108,12 @@ def test_a_full_disk_leaves_the_previous_results(copy_of_finished):
 
 
 def test_quarantined_rows_are_set_aside_with_reasons(toy_project):
-    from conftest import toy_table
 
     table = toy_table()
     table.loc[3, "voice_pitch"] = float("inf")
     project = toy_project(table)
-    interplay(project, "run")
-    import json
-
+    command = [sys.executable, "-m", "flows.prepare", "--dataset", "moods"]
+    subprocess.run(command, cwd=project, env=environment(), check=True)
     checks = json.loads((project / "results" / "moods" / "checks.json").read_text())
     assert checks["n_quarantined"] == 1
     assert checks["quarantine"] == [{"sample_id": "row0003", "reasons": ["voice holds an infinite number"]}]
