@@ -80,16 +80,21 @@ def guess_source(root: Path, source: Path, label: str | None) -> Guess:
 
 
 def _guess_affect() -> Guess:
-    return Guess(
-        {"groups": "video"}, ["Classes: label > 0 or not, by video. For the numbers themselves: task: regression."]
-    )
+    remark = "Classes: label > 0 or not, by video. For the numbers themselves: task: regression."
+    return Guess({"groups": "video"}, [remark])
 
 
 def _try(root: Path, name: str, source: dict[str, Any]) -> list[str]:
     """Read the files as the first stage will, and return what came out in words."""
     if source["reader"] == "folders":
         return []
-    dataset = read({"seed": 0, **source}, root, name=name)
+    try:
+        dataset = read({"seed": 0, **source}, root, name=name)
+    except InputError as error:
+        if source["reader"] != "affect" or error.argument != "aligned":
+            raise
+        source["aligned"] = False  # its modalities have steps of their own
+        dataset = read({"seed": 0, **source}, root, name=name)
     spec = dataset.spec.label()
     found = f"{len(spec.classes)} classes" if spec.classes else spec.task
     parts = ", ".join(f"{m.name} ({m.kind})" for m in dataset.spec.modalities)

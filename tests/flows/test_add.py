@@ -191,6 +191,14 @@ def test_affect_pickle(place):
         add_dataset(place, "again", Path("mosi.pkl"), label="y")
 
 
+def test_affect_pickle_whose_modalities_have_steps_of_their_own(place):
+    content = affect()
+    for fields in content.values():
+        fields["audio"] = RNG.normal(size=(12, 9, 2))
+    (place / "mosi.pkl").write_bytes(pickle.dumps(content))
+    assert added(place, "mosi.pkl")["aligned"] is False
+
+
 def write_junk(path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 no zip")
 
