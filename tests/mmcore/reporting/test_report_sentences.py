@@ -217,8 +217,8 @@ def test_whether_probabilities_hold(ece, claim):
     ("upper", "text"),
     [(0.79, f"Late fusion is within 1.0{N}points of its ceiling: tuning it further cannot pay much."),
      (0.90, f"Late fusion is 12.0{N}points below its ceiling: better features or more data could still pay."),
-     (0.70, f"The accuracy with both lies 8.0{N}points above the bound: take the bound as too low, not the model as too "
-            "good.")],
+     (0.70, f"The accuracy with both lies 8.0{N}points above the bound: take the bound as too low, not the model "
+            "as too good.")],
 )  # fmt: skip
 def test_what_a_ceiling_means(upper, text):
     results = copy.deepcopy(two())
