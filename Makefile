@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_HOME ?= $(CURDIR)/.prefect
 
-.PHONY: help setup system data report test test-all service browser lint format bench docs clean
+.PHONY: help setup system data report test test-all service browser lint format docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -35,6 +35,7 @@ test: setup ## Set up and test: minutes, no network, no GPU
 	@$(BIN)/python -m pytest
 
 test-all: setup ## Every tier that this machine can run
+	@.ci/system-libraries chromium
 	@$(BIN)/python -m pytest -m "not gpu"
 
 service: setup ## Tests that start a real server and scheduler
@@ -54,11 +55,8 @@ format: setup ## Let ruff lay out the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## Time the engine beside its peers, as ratios in one run
-	@$(BIN)/python -m benchmarks
-
 docs: setup ## Build the pages into site/
 	@$(BIN)/mkdocs build --strict --quiet
 
-clean: ## Remove what 'make setup' installed and what runs left behind; results stay
-	@rm -rf $(VENV) .interplay .prefect site
+clean: ## Remove what 'make setup' installed and what interrupted runs left; results and published reports stay
+	@rm -rf $(VENV) .interplay/prepare .interplay/learn .prefect site

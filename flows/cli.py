@@ -140,7 +140,7 @@ def _atoms(result: Any, as_json: bool) -> None:
         return
     names = ("redundancy", "unique1", "unique2", "synergy")
     _table("Bits", [*names, "total"], [[f"{getattr(result, name):.4f}" for name in (*names, "total")]])
-    gap = "" if result.gap is None else f", certified to {result.gap:.1e} bits"
+    gap = "" if result.gap is None else f"; gap at most {result.gap:.1e} bits"
     print(f"{result.status} by {result.solver}{gap}")
 
 

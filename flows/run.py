@@ -27,12 +27,13 @@ def run_pipeline(root: Path, datasets: list[str] | None, settings: Sequence[str]
         InputError: for an unknown dataset or a source that is not there.
         GateError: when a stage fails.
     """
-    if settings:
-        write_settings(root, settings)
     parameters = load_parameters(root)
     for name in datasets or ():
         if name not in parameters.datasets:
             raise unknown_name("--dataset", name, parameters.datasets)
+    if settings:
+        write_settings(root, settings)
+        parameters = load_parameters(root)
     for name in datasets or parameters.datasets:
         _require_source(root, name, parameters.datasets[name].source)
     with pipeline_lock(root, parameters.schedule.lock_timeout_s):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import metadata
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tasks.parameters import Parameters, load_parameters
 from tasks.places import Places, file_sha256
 from tasks.tracking import task
 
-_PACKAGES = ("interplay", "numpy", "pandas", "scikit-learn", "scipy", "cvxpy", "clarabel", "torch", "lightning-fabric")
+_PACKAGES = ("numpy", "pandas", "scikit-learn", "scipy", "cvxpy", "clarabel", "torch", "lightning-fabric")
 _GROUPS = ("validation", "preprocess", "estimate", "train", "evaluate", "explain")
 
 
@@ -60,7 +60,8 @@ def gather(dataset: str, root: Path, parameters: Parameters) -> dict[str, Any]:
 
 
 def _provenance(dataset: str, root: Path, parameters: Parameters, files: list[Path]) -> dict[str, Any]:
-    flat: dict[str, Any] = {"seed": parameters.seed}
+    block = parameters.datasets[dataset].model_dump(exclude_defaults=True)
+    flat: dict[str, Any] = {"seed": parameters.seed, f"datasets.{dataset}": block}
     for group in _GROUPS:
         value = getattr(parameters, group)
         content = value if isinstance(value, dict) else value.model_dump()
@@ -73,6 +74,13 @@ def _provenance(dataset: str, root: Path, parameters: Parameters, files: list[Pa
         ],
         "parameters": flat,
         "parameters_sha256": hashlib.sha256(canonical_json(flat).encode()).hexdigest(),
-        "versions": {name: metadata.version(name).split("+")[0] for name in _PACKAGES},
+        "versions": _pinned_versions(root),
         "commands": ["make setup", f"interplay run --dataset {dataset}"],
     }
+
+
+def _pinned_versions(root: Path) -> dict[str, str]:
+    """Return the main packages' versions from the lock: every stage depends on it, so they made these numbers."""
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", lock, re.MULTILINE))
+    return {name: pinned[name] for name in _PACKAGES if name in pinned}

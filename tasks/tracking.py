@@ -153,12 +153,22 @@ def _inside_a_run() -> bool:
     return FlowRunContext.get() is not None or TaskRunContext.get() is not None
 
 
+def _artifact_key(key: str) -> str:
+    """Return `key` in the letters that Prefect allows; a dataset's name may hold an underscore.
+
+    Example:
+        >>> _artifact_key("checks-robot_failures")
+        'checks-robot-failures'
+    """
+    return key.lower().replace("_", "-")
+
+
 def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
     """Show a small table beside the run in Prefect's pages; nothing when the run is not tracked."""
     if _inside_a_run():
         from prefect.artifacts import create_table_artifact
 
-        create_table_artifact(table=rows, key=key, description=description)
+        create_table_artifact(table=rows, key=_artifact_key(key), description=description)
 
 
 def publish_link(key: str, link: str, text: str) -> None:
@@ -166,4 +176,4 @@ def publish_link(key: str, link: str, text: str) -> None:
     if _inside_a_run():
         from prefect.artifacts import create_link_artifact
 
-        create_link_artifact(link=link, link_text=text, key=key)
+        create_link_artifact(link=link, link_text=text, key=_artifact_key(key))
