@@ -36,11 +36,7 @@ def data(facts: Facts) -> Answer:
     if any(c.get("source") == "leakage" and c["status"] == "passed" for c in checks) and facts.grouped:
         evidence += f" {fmt.capital(fmt.plural(nouns.group))} are never split between training and test."
     if failed:
-        claim = (
-            "No."
-            if stopping_check(facts)
-            else f"With care: {failed[0]['title'][:1].lower()}{failed[0]['title'][1:]} failed."
-        )
+        claim = "No." if stopping_check(facts) else f"With care: “{failed[0]['title']}” failed."
     elif warned or aside:
         n = len(warned) + bool(aside)
         claim = f"Yes, with {fmt.words(n)} {fmt.plural('remark', n)}."

@@ -82,8 +82,8 @@ def verdict_of(facts: Facts) -> Verdict:
     """Return the verdict of a page."""
     check = stopping_check(facts)
     if check is not None:
-        short = f"Stopped: {check['title'][:1].lower() + check['title'][1:]}"
-        sentence = f"{short}: found {check['found']}, allowed {check['allowed']}."
+        short = f"Stopped: “{check['title']}” failed"
+        sentence = f"{short}; found {check['found']}, allowed {check['allowed']}."
         return Verdict(
             "stopped", sentence, short, ended(str(check.get("detail") or "Nothing was estimated or trained."))
         )

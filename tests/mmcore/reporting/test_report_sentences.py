@@ -55,7 +55,7 @@ VERDICTS = {
                                   "Accelerometer alone won on validation, yet on test adding gyroscope is "
                                   f"2.0 to 4.0{N}points better."),
     "no_answer": (nearly_empty(), "No answer: stage estimate has left no result for it."),
-    "stopped": (failed_check(), "Stopped: no group is in two splits: found 3 persons, allowed 0."),
+    "stopped": (failed_check(), "Stopped: “No group is in two splits” failed; found 3 persons, allowed 0."),
 }  # fmt: skip
 
 
@@ -187,7 +187,7 @@ def test_nothing_is_told():
 @pytest.mark.parametrize(
     ("change", "claim"),
     [({}, "Yes, with two remarks."), ({"passed": True}, "Yes, with one remark."),
-     ({"passed": True, "aside": 0}, "Yes."), ({"failed": True}, "With care: no group is in two splits failed.")],
+     ({"passed": True, "aside": 0}, "Yes."), ({"failed": True}, "With care: “No group is in two splits” failed.")],
 )  # fmt: skip
 def test_whether_the_data_can_be_trusted(change, claim):
     results = copy.deepcopy(two())
