@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mmcore.align.features import as_steps
 from mmcore.atomic import atomic_file
@@ -43,11 +44,13 @@ class CanonicalCorrelation:
 
     def project1(self, x: np.ndarray) -> np.ndarray:
         """Return rows of the first view (n, p) in the shared coordinates (n, k)."""
-        return (_rows(x, "x", len(self.mean1)) - self.mean1) @ self.weights1
+        with threadpool_limits(1):
+            return (_rows(x, "x", len(self.mean1)) - self.mean1) @ self.weights1
 
     def project2(self, y: np.ndarray) -> np.ndarray:
         """Return rows of the second view (n, q) in the shared coordinates (n, k)."""
-        return (_rows(y, "y", len(self.mean2)) - self.mean2) @ self.weights2
+        with threadpool_limits(1):
+            return (_rows(y, "y", len(self.mean2)) - self.mean2) @ self.weights2
 
     def save(self, path: str | Path) -> None:
         """Write the fitted arrays as `.npz`, atomically."""
@@ -100,10 +103,11 @@ def fit_correlation(
         raise InputError("ridge", ridge, "a number >= 0", "Give 1e-3.")
     mean1, mean2 = a.mean(axis=0), b.mean(axis=0)
     a, b = a - mean1, b - mean2
-    whiten1, whiten2 = _whitening(a, ridge, "x"), _whitening(b, ridge, "y")
-    left, correlations, right = np.linalg.svd(whiten1 @ (a.T @ b / len(a)) @ whiten2, full_matrices=False)
     k = components or most
-    weights1, weights2 = whiten1 @ left[:, :k], whiten2 @ right[:k].T
+    with threadpool_limits(1):  # how many threads share a sum decides its last bits
+        whiten1, whiten2 = _whitening(a, ridge, "x"), _whitening(b, ridge, "y")
+        left, correlations, right = np.linalg.svd(whiten1 @ (a.T @ b / len(a)) @ whiten2, full_matrices=False)
+        weights1, weights2 = whiten1 @ left[:, :k], whiten2 @ right[:k].T
     signs = np.sign(weights1[np.abs(weights1).argmax(axis=0), np.arange(k)])
     return CanonicalCorrelation(
         mean1, mean2, weights1 * signs, weights2 * signs, correlations[:k], float(ridge), len(a)

@@ -10,6 +10,8 @@ lose information about the label: what is estimated from symbols is a lower boun
 Where rows come in groups (people), a cluster may belong to one person. `cross_fit` therefore gives each fold its
 symbols from a discretiser fitted without the fold's groups, and names its clusters after the nearest ones (Hungarian
 method, Kuhn 1955) of one fitted on all rows, so that all rows pool into one table.
+
+Fits and projections run on one thread: how many threads share a sum decides its last bits, and those the centroids.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.seeds import stream, stream_seed
@@ -62,7 +65,8 @@ class Discretiser:
         if self.projection is None:
             return (kept - self.mean) / self.scale
         axes = self.projection / self.scale[:, None]  # one product: no standardised copy of wide features
-        return kept @ axes - self.mean @ axes
+        with threadpool_limits(1):
+            return kept @ axes - self.mean @ axes
 
     def apply(self, x: Float) -> Codes:
         """Return the symbols (N,) of `x` (N, d)."""
@@ -101,7 +105,9 @@ def _principal_axes(z: Float, n_components: int, seed: int) -> Float | None:
 
     size = min(n_components, *z.shape)
     # Axes only say where to cluster: single precision and few power iterations change no count, and halve the time.
-    model = PCA(size, iterated_power=3, random_state=stream_seed(seed, "principal")).fit(z.astype(np.float32))
+    model = PCA(size, iterated_power=3, random_state=stream_seed(seed, "principal"))
+    with threadpool_limits(1):  # after the import, so that its libraries are limited too
+        model.fit(z.astype(np.float32))
     return np.asarray(model.components_.T, dtype=np.float64)
 
 
@@ -154,8 +160,9 @@ def fit(x: Float, n_clusters: int, *, kind: str = "kmeans", components: int = 10
     from sklearn.cluster import KMeans
 
     projection = _principal_axes(z, components, seed)
-    points = z if projection is None else z @ projection
-    model = KMeans(n_clusters, n_init=_RESTARTS, max_iter=100, random_state=stream_seed(seed, "kmeans")).fit(points)
+    model = KMeans(n_clusters, n_init=_RESTARTS, max_iter=100, random_state=stream_seed(seed, "kmeans"))
+    with threadpool_limits(1):
+        model.fit(z if projection is None else z @ projection)
     centroids = np.asarray(model.cluster_centers_, dtype=np.float64)
     return Discretiser(kind, columns, mean, scale, projection, centroids, None, lossless=False)
 

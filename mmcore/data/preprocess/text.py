@@ -21,6 +21,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
 from mmcore.data.preprocess.embedding import apply_embedding, fit_embedding
@@ -114,11 +115,12 @@ def leading_directions(matrix: csr_matrix, components: int, seed: int) -> tuple[
     from scipy.sparse.linalg import svds
 
     count = min(components, *matrix.shape)
-    if count < min(matrix.shape):
-        start = stream(seed, "preprocess", "svd").standard_normal(min(matrix.shape))
-        _, values, directions = svds(matrix, k=count, v0=start, solver="arpack")
-    else:
-        _, values, directions = np.linalg.svd(matrix.toarray(), full_matrices=False)
+    with threadpool_limits(1):  # how many threads share a sum decides its last bits
+        if count < min(matrix.shape):
+            start = stream(seed, "preprocess", "svd").standard_normal(min(matrix.shape))
+            _, values, directions = svds(matrix, k=count, v0=start, solver="arpack")
+        else:
+            _, values, directions = np.linalg.svd(matrix.toarray(), full_matrices=False)
     order = np.argsort(-values, kind="stable")
     order = order[values[order] > values.max() * max(matrix.shape) * np.finfo(float).eps]
     directions = directions[order]
