@@ -71,6 +71,8 @@ def _size(n_parameters: int, n_dearer: int, n_others: int) -> str:
         return f"{size}."
     if not n_dearer:
         return f"{size}; no other model has more."
+    if n_dearer == n_others:
+        return f"{size}; every other model has more."
     verb = "has" if n_dearer == 1 else "have"
     return f"{size}; {fmt.words(n_dearer)} of the other {fmt.words(n_others)} {verb} more."
 

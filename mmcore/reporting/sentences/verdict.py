@@ -170,6 +170,8 @@ def _late_fusion(facts: Facts, model: Model) -> Verdict:
     if gain.above_zero:
         sentence = f"Late fusion won on validation, yet on test {name} is {amounts(facts, gain)} better."
         return Verdict("late_fusion_contradicted", sentence, "Late fusion, contradicted", because)
+    if gain.below_zero:
+        return Verdict("late_fusion", f"{short}: {name} is {amounts(facts, gain)} of {words} worse.", short, because)
     sentence = f"{short}: {name} changes {words} by {change(facts, _raw(facts, gain))}."
     return Verdict("late_fusion", sentence, short, because)
 

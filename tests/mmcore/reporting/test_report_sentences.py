@@ -71,6 +71,12 @@ def test_verdict(kind):
     assert verdict.because.endswith(".") and card(results)["kind"] == kind
 
 
+def test_late_fusion_says_when_the_other_is_clearly_worse():
+    verdict = verdict_of(facts_of(with_gain("late_fusion", -0.065, -0.044)))
+    assert verdict.kind == "late_fusion"
+    assert verdict.sentence == f"Late fusion is enough: early fusion is 4.4 to 6.5{N}points of accuracy worse."
+
+
 @pytest.mark.parametrize(
     ("low", "high", "opening"),
     [
@@ -112,7 +118,7 @@ def test_a_comparison_that_holds_zero_or_has_no_interval_says_so():
 @pytest.mark.parametrize(
     ("more", "others", "text"),
     [(0, 3, "no other model has more."), (1, 3, "one of the other three has more."),
-     (2, 3, "two of the other three have more."), (0, 0, f"15{N}k parameters.")],
+     (2, 3, "two of the other three have more."), (3, 3, "every other model has more."), (0, 0, f"15{N}k parameters.")],
 )  # fmt: skip
 def test_size(more, others, text):
     assert model._size(15_000, more, others).endswith(text)
