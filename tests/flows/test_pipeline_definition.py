@@ -24,7 +24,7 @@ FLOWS = {
 # Their code decides whether and where a stage runs, never what comes out.
 PLUMBING = (
     "tasks.parameters", "tasks.places", "tasks.tracking", "tasks.gates", "tasks.progress", "flows.stage",
-    "mmcore.errors", "mmcore.seeds", "mmcore.atomic",
+    "mmcore.errors",
 )  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def test_every_stage_keeps_its_outs_until_new_ones_are_complete(name):
 def subpackage(module: str) -> str:
     """How dvc.yaml names a module: mmcore's floors and tasks/schemas as folders, others as files."""
     parts = module.split(".")
-    if parts[0] == "mmcore" or parts[:2] == ["tasks", "schemas"]:
+    folder = ROOT.joinpath(*parts[:2])
+    if folder.is_dir() and (parts[0] == "mmcore" or parts[:2] == ["tasks", "schemas"]):
         return "/".join(parts[:2])
     path = module_path(module)
     assert path is not None
