@@ -129,7 +129,7 @@ def _mandatory(names: Sequence[str]) -> list[dict[str, Any]]:
         {"model": f"unimodal:{name}", "modalities": [name], "reasons": ["Baseline: what one modality reaches alone."]}
         for name in names
     ]
-    late = "Baseline: modalities combined without interactions."
+    late = "Baseline: modalities combined by adding their logits."
     early = "Baseline: the plainest model that can learn interactions."
     return [
         *singles,

@@ -4,9 +4,12 @@
 
 is what a second modality can add. An atom counts when the low end of its interval is above its chance level: the 95th
 percentile under permuted labels where that was drawn, and never less than 0.01 bit. Then
-    fusion         the synergy of some pair counts: only a model that sees both at once can use it;
+    fusion         the synergy of some pair counts: only a model that sees both at once can use all of it;
     late_fusion    else, some modality has unique information beside the most informative one;
     one_modality   else: what the others say, the most informative one says too (redundancy helps when it is absent).
+
+Late fusion adds the modalities' logits. Of the synergy of an exclusive or its best fit uses nothing; of others a part:
+it decides an "and" without error, which no single modality does.
 
 References: equations 3.4-3.5 and section 3.3.3 of the thesis behind this project; Williams & Beer 2010. The thesis
 compares with a bank of synthetic datasets; this rule needs none and knows no cost. Clusters or weak features can hide

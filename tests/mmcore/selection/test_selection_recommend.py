@@ -1,12 +1,15 @@
 """The rule on the textbook worlds, each of its branches, many modalities, and estimates that are refused."""
 
+import itertools
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from mmcore.atomic import canonical_json
 from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.information.pid import decompose
 from mmcore.selection import Recommendation, propose, recommend
 
 
@@ -38,6 +41,26 @@ def test_textbook_worlds(world, verdict, first):
     assert (result.verdict, result.models[0]) == (verdict, first)
     best = "unimodal:second" if world.unique2 > world.unique1 else "unimodal:first"
     assert {"late_fusion", "early_fusion", best} == set(result.models)
+
+
+BITS = np.array(list(itertools.product([0, 1], repeat=2)))
+
+
+def test_nothing_said_denies_that_added_logits_use_part_of_a_synergy():
+    both, either = BITS.all(axis=1), BITS[:, 0] != BITS[:, 1]
+    assert ((BITS.sum(axis=1) > 1.5) == both).all()  # x1 + x2 - 1.5: AND without error, half a bit of synergy
+    design = np.column_stack([BITS, np.ones(4)])
+    # The likelihood is concave, so that zero weights, chance, are the best added logits of XOR: they use nothing of it.
+    assert (design.T @ (either - 0.5) == 0).all() and (design.T @ (both - 0.5) != 0).any()
+    table = np.zeros((2, 2, 2))
+    table[BITS[:, 0], BITS[:, 1], both.astype(int)] = 0.25
+    found = recommend(decompose(table))
+    assert found.evidence[1]["values"]["value"] == pytest.approx(0.5, abs=1e-4)
+    assert "late_fusion" in found.models  # stays a contestant: on AND it may be enough
+    proposal = propose({"dataset": "d", "pairs": [entry("a", "b", r=0.311, s=0.5)]}, ["a", "b"])
+    reasons = [r for model in proposal["candidates"] + proposal["mandatory"] for r in model["reasons"]]
+    for text in [*(e["statement"] for e in found.evidence), *reasons]:
+        assert not any(word in text for word in ("only", "cannot", "without interactions")), text
 
 
 def test_the_interval_decides_not_the_value():
