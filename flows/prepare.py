@@ -1,4 +1,4 @@
-"""DVC stage `prepare`: acquire, validate, preprocess, align."""
+"""DVC stage `prepare`: acquire, validate, preprocess, align; the results of all four are published together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flows.align import align
 from flows.preprocess import preprocess
 from flows.stage import run_stage
 from flows.validate import validate
-from tasks.align import clear_workspace
+from tasks.align import publish_prepared
 from tasks.tracking import flow
 
 
@@ -19,9 +19,8 @@ def prepare(dataset: str, root: Path = Path()) -> Path:
     acquire(dataset, root)
     validate(dataset, root)
     preprocess(dataset, root)
-    prepared = align(dataset, root)
-    clear_workspace(dataset, root)
-    return prepared
+    align(dataset, root)
+    return publish_prepared(dataset, root)
 
 
 if __name__ == "__main__":

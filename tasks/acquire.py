@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from mmcore.errors import InputError, unknown_name
 from tasks.parameters import DatasetParameters, Parameters, load_parameters
 from tasks.places import Places
 from tasks.tracking import task
+
+STEPS = ("acquired", "accepted", "preprocessed", "preprocessing", "aligned")
+"""What the steps of `prepare` leave in the workspace for the next one."""
 
 
 def dataset_parameters(dataset: str, parameters: Parameters) -> DatasetParameters:
@@ -39,6 +43,12 @@ def prepare_workspace(dataset: str, root: Path) -> Path:
     stamp = _stamp(root / source) if source else []
     inputs = [block.model_dump(), parameters.preprocess, parameters.validation.model_dump(), parameters.seed, stamp]
     return Places(dataset, root).workspace("prepare", inputs)
+
+
+def clear_steps(workspace: Path) -> None:
+    """Remove the datasets that the steps handed each other; quarantined rows and checks stay for the user."""
+    for step in STEPS:
+        shutil.rmtree(workspace / step, ignore_errors=True)
 
 
 @task

@@ -9,7 +9,6 @@ from mmcore.data import load_dataset, save_dataset
 from mmcore.data.preprocess import fit_preprocessing
 from tasks.acquire import dataset_parameters, prepare_workspace
 from tasks.parameters import load_parameters
-from tasks.places import Places
 from tasks.tracking import task
 
 
@@ -21,7 +20,7 @@ def fit_and_apply(dataset: str, root: Path) -> Path:
     workspace = prepare_workspace(dataset, root)
     accepted = load_dataset(workspace / "accepted")
     fitted = fit_preprocessing(accepted, options, seed=parameters.seed)
-    with atomic_directory(Places(dataset, root).preprocessing) as aside:
+    with atomic_directory(workspace / "preprocessing") as aside:
         fitted.save(aside)
     place = workspace / "preprocessed"
     save_dataset(fitted.apply(accepted), place)

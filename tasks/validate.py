@@ -77,7 +77,7 @@ def read_reference(dataset: str, root: Path) -> dict[str, Any] | None:
 
 @task
 def run_checks(dataset: str, root: Path, accepted: Path) -> Path:
-    """Run the acceptance suite and write its results; stop where a check that is a gate fails.
+    """Run the acceptance suite and write its results to the workspace; stop where a check that is a gate fails.
 
     Raises:
         GateError: naming every failed gate, what was found, what is allowed and the remedy.
@@ -105,12 +105,12 @@ def run_checks(dataset: str, root: Path, accepted: Path) -> Path:
         if reference
         else {"status": "none", "accepted_version": None},
     }  # fmt: skip
-    write_json(workspace / "checks.json", content)
+    place = workspace / "checks.json"
+    write_json(place, content)
     _hold_gates(dataset, checks)
-    write_json(Places(dataset, root).checks, content)
     rows = [{key: check[key] for key in ("title", "found", "allowed", "status")} for check in checks]
     publish_table(f"checks-{dataset}", rows, f"Acceptance checks of {dataset}")
-    return Places(dataset, root).checks
+    return place
 
 
 def _no_reference(dataset: str) -> dict[str, str]:
