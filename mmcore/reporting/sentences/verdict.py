@@ -217,7 +217,9 @@ def explanation(facts: Facts, gains: bool) -> str:
     synergy = pair.atoms["synergy"]
     amount, names = fmt.bits(synergy.value), f"{pair.first} and {pair.second}"
     if synergy.above_zero and gains:
-        return f"It gains because {amount} appear only when {names} are read together; late fusion cannot use those."
+        return (
+            f"It gains because {amount} appear only when {names} are read together; late fusion cannot use all of them."
+        )
     if synergy.above_zero:
         unused = "the trained models do not turn them into a clear gain"
         return f"{amount} appear only when {names} are read together; {unused}."

@@ -16,7 +16,7 @@ from mmcore.reporting.invented import invented
 from mmcore.reporting.metrics import metric_named
 from mmcore.reporting.sections import answer, data, model, reach
 from mmcore.reporting.sentences import answers, meanings
-from mmcore.reporting.sentences.verdict import KINDS, verdict_of
+from mmcore.reporting.sentences.verdict import KINDS, explanation, verdict_of
 
 N = fmt.NBSP
 
@@ -69,6 +69,25 @@ def test_verdict(kind):
     verdict = verdict_of(facts_of(results))
     assert (verdict.kind, verdict.sentence) == (kind, sentence)
     assert verdict.because.endswith(".") and card(results)["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("gains", "low", "because"),
+    [
+        (True, 0.2, f"It gains because 0.30{N}bits appear only when accelerometer and gyroscope are read together; "
+                    "late fusion cannot use all of them."),
+        (False, 0.2, f"0.30{N}bits appear only when accelerometer and gyroscope are read together; "
+                     "the trained models do not turn them into a clear gain."),
+        (True, -0.1, "The estimate does not explain the gain: synergy of accelerometer and gyroscope is "
+                     f"0.30{N}bits [−0.10,{N}0.38], not above zero."),
+        (False, -0.1, "Synergy of accelerometer and gyroscope is "
+                      f"0.30{N}bits [−0.10,{N}0.38]: it cannot be told from zero."),
+    ],
+)  # fmt: skip
+def test_what_the_interactions_say_about_the_verdict(gains, low, because):
+    results = copy.deepcopy(two())
+    results["estimate"]["pairs"][0]["interval"]["synergy"][0] = low
+    assert explanation(facts_of(results), gains) == because
 
 
 def test_late_fusion_says_when_the_other_is_clearly_worse():
