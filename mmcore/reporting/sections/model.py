@@ -187,12 +187,18 @@ def _comparisons(facts: Facts, comparisons: Sequence[Mapping[str, Any]]) -> Tabl
         number_head("p"),
     )
     n_units, noun = decided.get("n_units"), facts.nouns.group if decided.get("unit") == "group" else facts.nouns.sample
-    caption = (
-        f"On validation, never on test; {fmt.counted(n_units, noun)} compared."
-        if n_units
-        else "On validation, never on test."
+    compared = f" {fmt.capital(fmt.counted(n_units, noun))} compared." if n_units else ""
+    return Table("Comparisons on validation", heads, tuple(rows), caption=_decided_on(facts) + compared)
+
+
+def _decided_on(facts: Facts) -> str:
+    """What the choice of the model has seen: with folds, each row's label once, as validation of another model."""
+    if ((facts.result("evaluation") or {}).get("protocol") or {}).get("kind") != "folds":
+        return "On validation rows; no test row was read before this was decided."
+    return (
+        "On validation rows. With folds each row validates one model and tests another: no model is tested on rows "
+        "that it was trained or tuned on, but the choice among the models has seen every label once."
     )
-    return Table("Comparisons on validation", heads, tuple(rows), caption=caption)
 
 
 def _candidates(proposed: Mapping[str, Any]) -> Table:
