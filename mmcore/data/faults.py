@@ -1,7 +1,9 @@
 """Rows that cannot be used, each with its reason, and what identifies a row's content.
 
 A row is at fault when a number in it is infinite, lies outside the range its modality declares, when no modality is
-present, or when a training or validation row repeats, bit for bit, a row of a later split: its label would leak.
+present, or when it repeats, bit for bit, a row of another part, where its label would leak. Parts are the folds where
+the dataset has folds, since each is tested once, else the splits; of the copies, those of the highest fold (the last of
+the splits) stay and the others are at fault. A row without a fold is trained on in every fold: it counts as the lowest.
 Missing values (NaN) are no fault: preprocessing imputes them.
 """
 
@@ -66,7 +68,7 @@ def row_faults(
     Args:
         ds: the dataset as acquired.
         ranges: modality -> (lowest, highest) allowed number, None for no limit.
-        duplicates: whether a row that repeats a row of a later split is a fault.
+        duplicates: whether a row that repeats a row of a later split (a higher fold) is a fault.
 
     Example:
         >>> from mmcore.data import from_arrays
@@ -126,8 +128,24 @@ def content_digests(ds: Dataset) -> list[str]:
     return digests
 
 
+def leakage_parts(ds: Dataset) -> np.ndarray:
+    """Return the part of each row between which nothing may repeat, (N,) int64 in the order in which copies are kept.
+
+    Folds where the dataset has them (-1 for a row without one), else 0 for train, 1 for valid, 2 for test.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> leakage_parts(from_arrays({"a": [[1.0], [2.0]]}, labels=[0, 1], split=["test", "train"])).tolist()
+        [2, 0]
+    """
+    folds = ds.folds
+    if folds is not None:
+        return folds
+    return np.array([_SPLIT_ORDER[split] for split in ds.samples["split"].astype(str)], dtype=np.int64)
+
+
 def _leaking_duplicates(ds: Dataset, filled: np.ndarray) -> list[tuple[int, str]]:
-    """Return the rows that repeat a row of a later split; rows where nothing is present repeat nothing.
+    """Return the rows that repeat a row of a higher part; rows where nothing is present repeat nothing.
 
     Content of few distinct values (planted bits, categories) repeats by nature and leaks nothing, so a repetition
     counts only where nearly every row is distinct: at least `MIN_DISTINCT_SHARE`.
@@ -135,14 +153,19 @@ def _leaking_duplicates(ds: Dataset, filled: np.ndarray) -> list[tuple[int, str]
     digests = {row: digest for row, digest in enumerate(content_digests(ds)) if filled[row]}
     if len(set(digests.values())) < MIN_DISTINCT_SHARE * len(digests):
         return []
+    parts = leakage_parts(ds)
     splits = ds.samples["split"].astype(str).to_list()
     ids = ds.samples["sample_id"].astype(str).to_list()
     last: dict[str, int] = {}
     for row, digest in digests.items():
-        if digest not in last or _SPLIT_ORDER[splits[row]] > _SPLIT_ORDER[splits[last[digest]]]:
+        if digest not in last or parts[row] > parts[last[digest]]:
             last[digest] = row
+
+    def name(row: int) -> str:
+        return f"the {splits[row]} split" if ds.folds is None else f"fold {parts[row]}"
+
     return [
-        (row, f"repeats {ids[last[digest]]} of the {splits[last[digest]]} split")
+        (row, f"repeats {ids[last[digest]]} of {name(last[digest])}")
         for row, digest in digests.items()
-        if _SPLIT_ORDER[splits[row]] < _SPLIT_ORDER[splits[last[digest]]]
+        if parts[row] < parts[last[digest]]
     ]

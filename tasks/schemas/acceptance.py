@@ -40,7 +40,10 @@ class Expected:
 
 
 def frames(facts: pd.DataFrame, ds: Dataset, digests: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the frames that expectations look at: samples, classes, groups and contents."""
+    """Return the frames that expectations look at: samples, classes, groups and contents.
+
+    Contents are compared between folds where the dataset has folds, else between splits.
+    """
     found = {"samples": facts}
     label = next((x for x in ds.spec.labels if x.task == "classification"), None)
     if label is not None:
@@ -49,8 +52,10 @@ def frames(facts: pd.DataFrame, ds: Dataset, digests: list[str]) -> dict[str, pd
     if "group" in facts:
         splits = facts.groupby("group", sort=True)["split"].nunique()
         found["groups"] = pd.DataFrame({"group": splits.index.astype(str), "splits": splits.to_numpy()})
-    contents = pd.DataFrame({"content": digests, "split": facts["split"]})
-    found["contents"] = contents.groupby("content", sort=True)["split"].nunique().rename("splits").reset_index()
+    # as they are, also a split that is no split: its own check names it
+    parts = facts["split"].to_numpy() if ds.folds is None else ds.folds
+    contents = pd.DataFrame({"content": digests, "part": parts})
+    found["contents"] = contents.groupby("content", sort=True)["part"].nunique().rename("splits").reset_index()
     return found
 
 
@@ -58,7 +63,12 @@ def suite(
     facts: Mapping[str, pd.DataFrame], ds: Dataset, options: Validate, reference: Mapping[str, Any] | None
 ) -> list[Expected]:
     """Return everything that is expected of this dataset, in the order the report shows it."""
-    expected = [*_identity(), *_leakage(facts), *_balance(facts, options), *_missing(facts, ds, options)]
+    expected = [
+        *_identity(),
+        *_leakage(facts, "split" if ds.folds is None else "fold"),
+        *_balance(facts, options),
+        *_missing(facts, ds, options),
+    ]
     return expected + (_drift(ds, options, reference) if reference else [])
 
 
@@ -77,7 +87,7 @@ def _identity() -> list[Expected]:
     ]  # fmt: skip
 
 
-def _leakage(facts: Mapping[str, pd.DataFrame]) -> list[Expected]:
+def _leakage(facts: Mapping[str, pd.DataFrame], part: str) -> list[Expected]:
     one = {"column": "splits", "max_value": 1}
     found = []
     if "groups" in facts:
@@ -91,8 +101,8 @@ def _leakage(facts: Mapping[str, pd.DataFrame]) -> list[Expected]:
     if len(contents) >= MIN_DISTINCT_SHARE * len(facts["samples"]):
         found.append(
             Expected(
-                "content_one_split", "No row repeats in another split", "contents", "ExpectColumnValuesToBeBetween",
-                one, "0", "leakage", gate=True, remedy="Remove the copies from one of the splits.",
+                "content_one_split", f"No row repeats in another {part}", "contents", "ExpectColumnValuesToBeBetween",
+                one, "0", "leakage", gate=True, remedy=f"Remove the copies from one of the {part}s.",
             )
         )  # fmt: skip
     return found

@@ -106,6 +106,15 @@ def test_each_fault_fails_its_own_check_and_no_other(name):
     assert got[name]["detail"]
 
 
+def test_with_folds_a_repetition_counts_between_folds_and_not_between_splits():
+    folds = np.arange(N) // 5 % 4  # by group
+    ds = dataclasses.replace(repeat(), samples=repeat().samples.assign(fold=pd.array(folds, dtype="Int64")))
+    got = results(ds)["content_one_split"]  # rows 4 and 110: folds 0 and 2
+    assert (got["status"], got["found"], got["title"]) == ("failed", "1 of 119", "No row repeats in another fold")
+    one = ds.samples.assign(fold=pd.array(np.where(np.arange(N) == 110, 0, folds), dtype="Int64"))
+    assert results(dataclasses.replace(ds, samples=one))["content_one_split"]["status"] == "passed"
+
+
 def test_a_rare_class_is_remarked_and_so_is_an_absent_one():
     got = results(clean(few()))
     assert {key for key, check in got.items() if check["status"] != "passed"} == {"class_rows", "class_balance"}

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mmcore.data import Dataset, from_arrays, load_dataset, save_dataset
@@ -18,9 +19,9 @@ N = 20
 SPLIT = ["train"] * 12 + ["valid"] * 4 + ["test"] * 4
 
 
-def dataset(split=SPLIT, presence=None, **modalities) -> Dataset:
+def dataset(split=SPLIT, presence=None, folds=None, **modalities) -> Dataset:
     labels = [row % 2 for row in range(N)]
-    return from_arrays(modalities, labels=labels, split=split, presence=presence, name="my")
+    return from_arrays(modalities, labels=labels, split=split, folds=folds, presence=presence, name="my")
 
 
 def values(width: int = 3) -> np.ndarray:
@@ -94,6 +95,19 @@ def test_a_row_that_repeats_one_of_a_later_split_is_a_fault_of_the_earlier():
     assert reasons(ds, duplicates=False) == []
     a[2], a[13] = a[3], -1.0
     assert reasons(dataset(a=a)) == []  # twice in the same split leaks nothing
+
+
+def test_with_folds_the_copy_in_the_higher_fold_stays_whatever_the_split():
+    folds = np.arange(N) % 4
+    a = values()
+    a[2] = a[5]  # folds 2 and 1, both of the training split
+    a[3] = a[19]  # train and test, both in fold 3: never on two sides
+    ds = dataset(a=a, folds=folds)
+    assert reasons(ds) == [(5, f"repeats {ds.samples['sample_id'][2]} of fold 2")]
+    assert [row for row, _ in reasons(dataset(a=a))] == [3]  # without folds, splits are compared
+    without = pd.Series(folds, dtype="Int64")
+    without[2] = pd.NA  # trained on in every fold
+    assert [row for row, _ in reasons(dataset(a=a, folds=without))] == [2]
 
 
 def test_every_modality_has_to_repeat():
