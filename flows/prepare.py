@@ -9,6 +9,7 @@ from flows.align import align
 from flows.preprocess import preprocess
 from flows.stage import run_stage
 from flows.validate import validate
+from tasks.acquire import drop_stale_steps
 from tasks.align import publish_prepared
 from tasks.tracking import flow
 
@@ -16,6 +17,7 @@ from tasks.tracking import flow
 @flow
 def prepare(dataset: str, root: Path = Path()) -> Path:
     """Turn a user's files into a prepared dataset with its checks and everything fitted."""
+    drop_stale_steps(dataset, root)
     acquire(dataset, root)
     validate(dataset, root)
     preprocess(dataset, root)

@@ -16,8 +16,16 @@ from mmcore.data import Dataset, load_dataset
 from mmcore.evaluation.predictions import prediction_frame
 from mmcore.evaluation.protocol import Partition, partitions
 from tasks.parameters import Parameters, load_parameters
-from tasks.places import Places, file_sha256
+from tasks.places import Places, code_digest, file_sha256
 from tasks.tracking import task
+
+CODE = (
+    "flows/learn.py", "flows/train.py", "flows/evaluate.py", "flows/explain.py",
+    "tasks/learn.py", "tasks/train.py", "tasks/evaluate.py", "tasks/explain.py", "tasks/schemas",
+    "mmcore/__init__.py", "mmcore/errors.py", "mmcore/seeds.py", "mmcore/atomic.py",
+    "mmcore/data", "mmcore/models", "mmcore/objectives", "mmcore/training", "mmcore/evaluation", "mmcore/explain",
+)  # fmt: skip
+"""The code that decides what `learn` makes; a test compares it with `dvc.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Learning:
-    """Everything the steps of `learn` share: parameters, data, runs, and the workspace for exactly these inputs."""
+    """What the steps of `learn` share: parameters, data, runs, the workspace for exactly these inputs and this code."""
 
     parameters: Parameters
     ds: Dataset
@@ -65,7 +73,8 @@ def open_learning(dataset: str, root: Path) -> Learning:
     places = Places(dataset, root)
     groups = {name: getattr(parameters, name).model_dump() for name in ("train", "evaluate", "explain")}
     hashes = [file_sha256(places.prepared / "dataset.json"), file_sha256(places.selection)]
-    workspace = places.workspace("learn", [parameters.seed, groups, hashes])
+    # With the code, so that a restarted stage never publishes fits that older code finished.
+    workspace = places.workspace("learn", [parameters.seed, groups, hashes, code_digest(CODE, root)])
     ds = load_dataset(places.prepared)
     selection = json.loads(places.selection.read_text(encoding="utf-8"))
     return Learning(parameters, ds, selection, {part.fold: part for part in partitions(ds)}, workspace)
@@ -95,6 +104,13 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(aside, index=False)
 
 
+def drop_stale_fits(dataset: str, root: Path, learning: Learning) -> None:
+    """Remove what unfinished runs on other inputs, or by other code, left of this dataset."""
+    for workspace in Places(dataset, root).workspaces("learn"):
+        if workspace != learning.workspace:
+            shutil.rmtree(workspace)
+
+
 PUBLISHED = ("training.json", "predictions.parquet", "verdict.json", "evaluation.json", "explanation.json")
 
 
@@ -109,6 +125,7 @@ def publish_learning(dataset: str, root: Path) -> Path:
         (aside / "models").mkdir()
         for run in learning.runs:
             shutil.copy2(learning.weights(run), aside / "models")
-    shutil.copy2(learning.workspace / "cost.json", places.cost)
+    with atomic_file(places.cost) as cost:
+        shutil.copyfile(learning.workspace / "cost.json", cost)
     shutil.rmtree(learning.workspace)
     return places.learn

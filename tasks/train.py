@@ -14,7 +14,8 @@ from pathlib import Path
 from mmcore.atomic import write_json
 from mmcore.evaluation.protocol import describe_protocol
 from mmcore.seeds import stream_seed
-from tasks.learn import Learning, Run, open_learning
+from tasks.gates import GateError
+from tasks.learn import Learning, Run, drop_stale_fits, open_learning
 from tasks.progress import reporter
 from tasks.tracking import task
 
@@ -25,6 +26,7 @@ ROWS_A_WORKER = 40_000
 def fit_models(dataset: str, root: Path) -> Path:
     """Fit every run that has not finished yet, in `train.workers` processes, and write `training.json`."""
     learning = open_learning(dataset, root)
+    drop_stale_fits(dataset, root, learning)
     runs = learning.runs
     with reporter(f"train {dataset}") as report:
         report(0, len(runs), "")
@@ -47,12 +49,12 @@ def _finish_all(dataset: str, root: Path, learning: Learning) -> Iterator[str]:
     yield from (run.name for number, run in enumerate(learning.runs) if number not in set(todo))
     workers = min(learning.parameters.train.workers, len(todo), _worth_workers(learning, todo))
     if workers < 2 or learning.parameters.train.device not in ("auto", "cpu") or _has_accelerator():
-        yield from (finish_run(dataset, root, number) for number in todo)
+        yield from (finish_run(dataset, root, number, learning.workspace) for number in todo)
         return
     # Spawned, not forked: a process with running threads (Prefect's, torch's) must not be forked.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(finish_run, dataset, root, number) for number in todo]
+        futures = [pool.submit(finish_run, dataset, root, number, learning.workspace) for number in todo]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -89,11 +91,20 @@ def _opened(dataset: str, root: Path) -> Learning:
     return open_learning(dataset, root)
 
 
-def finish_run(dataset: str, root: Path, number: int) -> str:
-    """Fit run `number` of a dataset, going on from its checkpoint if it has one, and return its name."""
+def finish_run(dataset: str, root: Path, number: int, workspace: Path) -> str:
+    """Fit run `number` of a dataset, going on from its checkpoint if it has one, and return its name.
+
+    Raises:
+        GateError: where code, parameters or data have changed since `workspace` was opened.
+    """
     from mmcore.training import torch_threads
 
     learning = _opened(dataset, root)
+    if learning.workspace != workspace:
+        raise GateError(
+            f"train: code, parameters or data of '{dataset}' changed while its models were fitted; "
+            "allowed: none of them changes during a run. Run the same command again."
+        )
     run = learning.runs[number]
     with torch_threads(learning.parameters.train.threads):
         _fit(learning, run, record_of(learning, run))
