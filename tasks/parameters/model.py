@@ -53,6 +53,8 @@ class Validate(Group):
     max_missing_share: Share
     max_class_imbalance: Positive
     max_drift: Positive
+    max_label_drift: Positive
+    max_missing_drift: Share
     data_docs: bool
 
 

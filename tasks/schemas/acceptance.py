@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.parameters.model import Validate
 
 SPLITS = ("train", "valid", "test")
+_ROUNDING = 1e-12  # a share that is exactly at its limit is allowed
 
 
 @dataclass(frozen=True)
@@ -164,11 +165,13 @@ def _drift(ds: Dataset, options: Validate, reference: Mapping[str, Any]) -> list
             Expected(
                 f"drift_{column}", f"Shares of {column} are as accepted", "samples",
                 "ExpectColumnKLDivergenceToBeLessThan",
-                {"column": column, "partition_object": partition, "threshold": options.max_drift / 10},
-                f"divergence ≤ {options.max_drift / 10:g} nats", "drift", gate=True, remedy=remedy,
+                {"column": column, "partition_object": partition, "threshold": options.max_label_drift},
+                f"divergence ≤ {options.max_label_drift:g} nats", "drift", gate=True, remedy=remedy,
             )
         )  # fmt: skip
     for name, accepted in sorted(reference["modalities"].items()):
+        if name in ds.modalities:
+            found.append(_missing_drift(ds, name, accepted["missing"], options.max_missing_drift, remedy))
         if name in ds.modalities and accepted["mean"] is not None:
             reach = options.max_drift * (accepted["sd"] or abs(accepted["mean"]) or 1.0)
             limits = {"min_value": accepted["mean"] - reach, "max_value": accepted["mean"] + reach}
@@ -180,6 +183,16 @@ def _drift(ds: Dataset, options: Validate, reference: Mapping[str, Any]) -> list
                 )
             )  # fmt: skip
     return found
+
+
+def _missing_drift(ds: Dataset, name: str, accepted: float, allowed: float, remedy: str) -> Expected:
+    share = 1 - float(ds.presence(name).mean())
+    limits = {"min_value": 1 - accepted - allowed - _ROUNDING, "max_value": 1 - accepted + allowed + _ROUNDING}
+    return Expected(
+        f"absence_drift_{name}", f"{name} is missing as often as accepted", "samples", "ExpectColumnMeanToBeBetween",
+        {"column": f"has_{name}", **limits}, f"within {allowed:.1%} of the accepted {accepted:.1%}", "drift",
+        gate=True, remedy=remedy, found=f"{share:.1%} missing",
+    )  # fmt: skip
 
 
 def run_suite(

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 N = 120
 OPTIONS = Validate(
     max_quarantine_share=0.1, min_class_rows=10, max_missing_share=0.5, max_class_imbalance=3.0, max_drift=0.5,
-    data_docs=False,
+    max_label_drift=0.05, max_missing_drift=0.1, data_docs=False,
 )  # fmt: skip
 OFFLINE = """
 import socket
@@ -36,7 +36,8 @@ from tasks.schemas.acceptance import Expected, run_suite
 one = Expected("i", "t", "samples", "ExpectColumnValuesToBeUnique", {"column": "a"}, "all", "expectation")
 print(run_suite([one], {"samples": pd.DataFrame({"a": [1, 2]})}, "n")[0]["status"])
 """
-GATES = {"sample_id_unique", "split_known", "group_one_split", "content_one_split", "drift_label", "drift_a", "drift_b"}
+GATES = {"sample_id_unique", "split_known", "group_one_split", "content_one_split", "drift_label", "drift_a", "drift_b",
+         "absence_drift_a", "absence_drift_b"}  # fmt: skip
 
 
 def clean(labels=None, presence=None, shift=0.0) -> Dataset:
@@ -58,9 +59,9 @@ def change(ds: Dataset, column: str, rows: list[int], value: object) -> Dataset:
     return dataclasses.replace(ds, samples=samples)
 
 
-def results(ds: Dataset, reference: Dataset | None = None) -> dict[str, dict]:
+def results(ds: Dataset, reference: Dataset | None = None, options: Validate = OPTIONS) -> dict[str, dict]:
     facts = frames(acceptance_frame(ds), ds, content_digests(ds))
-    expected = suite(facts, ds, OPTIONS, state(reference) if reference is not None else None)
+    expected = suite(facts, ds, options, state(reference) if reference is not None else None)
     return {check["id"]: check for check in run_suite(expected, facts, "films")}
 
 
@@ -85,6 +86,7 @@ FAULTS = {
     "class_balance": (lambda: clean(["w"] * 60 + ["x"] * 25 + ["y"] * 20 + ["z"] * 15), "4.0 ×"),
     "missing_a": (lambda: clean(presence={"a": np.arange(N) % 3 == 0}), "66.7% missing"),
     "labelled_label": (lambda: clean([None, *clean().samples["label"][1:]]), "99.2% of rows"),
+    "absence_drift_b": (lambda: clean(presence={"b": np.arange(N) % 5 > 0}), "20.0% missing"),
     "drift_a": (lambda: clean(shift=2.0), f"{clean()['a'].mean() + 2:.3g}"),
 }
 
@@ -92,14 +94,14 @@ FAULTS = {
 def test_clean_data_pass_every_check():
     found = results(clean(), clean())
     assert {check["status"] for check in found.values()} == {"passed"}
-    assert set(found) >= {*FAULTS, "class_rows", "drift_label", "drift_b", "missing_b"}
+    assert set(found) >= {*FAULTS, "class_rows", "drift_label", "drift_b", "missing_b", "absence_drift_a"}
     assert {check["detail"] for check in found.values()} == {""}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_fails_its_own_check_and_no_other(name):
     broken, found = FAULTS[name]
-    got = results(broken(), clean() if name.startswith("drift") else None)
+    got = results(broken(), clean() if "drift" in name else None)
     assert {key for key, check in got.items() if check["status"] != "passed"} == {name}
     assert got[name]["status"] == ("failed" if name in GATES else "warning")
     assert got[name]["found"] == found
@@ -131,6 +133,25 @@ def test_label_drift_is_a_gate_and_its_number_is_the_divergence():
     now = np.array([60, 20, 20, 20]) / N
     assert got["drift_label"]["found"] == f"{float(np.sum(now * np.log(now / 0.25))):.3g}"
     assert "interplay accept films" in got["drift_label"]["detail"]
+
+
+@pytest.mark.parametrize(("limit", "status"), [(0.04, "failed"), (0.12, "passed")])
+def test_the_label_limit_is_its_own_and_in_nats(limit, status):
+    ds = clean(np.repeat(list("wxyz"), [50, 30, 20, 20]))  # divergence 0.0699 from equal shares
+    for max_drift in (0.01, 100.0):
+        options = OPTIONS.model_copy(update={"max_label_drift": limit, "max_drift": max_drift})
+        assert results(ds, clean(), options)["drift_label"]["status"] == status
+
+
+def test_the_missing_share_may_move_by_its_limit_and_no_further_either_way():
+    def missing(rows: int) -> Dataset:
+        return clean(presence={"b": np.arange(N) >= rows})
+
+    def status(now: int, accepted: int) -> str:
+        return results(missing(now), missing(accepted))["absence_drift_b"]["status"]
+
+    assert [status(now, 24) for now in (11, 12, 24, 36, 37)] == ["failed", "passed", "passed", "passed", "failed"]
+    assert (status(12, 0), status(13, 0), status(0, 13)) == ("passed", "failed", "failed")
 
 
 def test_a_class_that_was_not_accepted_is_drift_and_one_that_is_gone_too():

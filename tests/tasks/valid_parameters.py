@@ -16,7 +16,7 @@ PARAMETERS: dict[str, Any] = {
     },
     "validate": {
         "max_quarantine_share": 0.1, "min_class_rows": 10, "max_missing_share": 0.5, "max_class_imbalance": 3.0,
-        "max_drift": 0.5, "data_docs": False,
+        "max_drift": 0.5, "max_label_drift": 0.05, "max_missing_drift": 0.1, "data_docs": False,
     },
     "preprocess": {},
     "estimate": {
