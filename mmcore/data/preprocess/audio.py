@@ -8,6 +8,7 @@ mean and standard deviation over time of each band, standardised by the training
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import gcd
 from typing import Any
 
@@ -135,3 +136,9 @@ def apply_audio(fitted: Fitted, rows: Rows, options: dict[str, Any]) -> Output:
     record["cropped"], record["padded"] = int((frames > plan["frames"]).sum()), int((frames < plan["frames"]).sum())
     columns = tuple(f"band_{b}" for b in bands)
     return Output(scaled.reshape(*image.shape, 1).astype(np.float32), "image", columns, None, record)
+
+
+def audio_does_more(fitted: Fitted, record: Mapping[str, Any], options: dict[str, Any]) -> bool:
+    """Return whether sounds were cropped or padded to the longest of training."""
+    image = options["representation"] == "spectrogram" and options["frames"] is None
+    return image and bool(record.get("cropped") or record.get("padded"))

@@ -3,6 +3,12 @@
 Each modality goes through the transformer of its kind (`KINDS`). A transformer is fitted on the rows that are both in
 the training part and present; rows of other parts, labels and absent rows have no influence. Absent rows come out as
 zeros (ragged: no step) and stay absent. What happened is in `annotations["preprocessing"][modality]`.
+
+With folds, some training rows of the split are rows that a fold tests. Centring and scaling a column does no harm then:
+models standardise again on each fold's own training rows. What is more than that (imputed values, a vocabulary, its
+weights and directions, constants of groups, a choice of the logarithm) has been fitted on rows that a fold tests,
+without their labels, and no fold undoes it: the record then says `fitted_across_folds: true`, else false. It is absent
+where no training row has a fold. Whether a step is more than scaling is `Kind.more_than_scaling`.
 """
 
 from __future__ import annotations
@@ -74,6 +80,8 @@ class Preprocessing:
             remedy = "Give the modalities of the fit, or fit again."
             raise InputError("modalities", given, f"{fitted}, as in the fit", remedy)
         arrays, specs, records = {}, {}, {}
+        folds = ds.folds
+        folded = folds is not None and bool((folds[ds.rows("train")] >= 0).any())
         for step in self.steps:
             present = ds.presence(step.modality)
             rows = _rows(ds, step.modality, np.flatnonzero(present))
@@ -81,7 +89,7 @@ class Preprocessing:
             array = _among_absent(output.values, present)
             arrays[step.modality] = array
             specs[step.modality] = spec_of_array(step.modality, array, kind=output.kind, rate=output.rate, unit=None)
-            records[step.modality] = _record(step, output)
+            records[step.modality] = _record(step, output, folded)
         # Names of the raw columns would no longer fit the arrays; those of the new ones are in the records.
         return ds.replace(arrays, specs=specs).annotate(preprocessing=records, columns={})
 
@@ -228,11 +236,13 @@ def _among_absent(values: Array, present: np.ndarray) -> Array:
     return spread
 
 
-def _record(step: Step, output: Output) -> dict[str, Any]:
+def _record(step: Step, output: Output, folded: bool) -> dict[str, Any]:
+    across = kind_of(step.kind, step.modality).more_than_scaling(step.fitted, output.record, step.options)
     return {
         "kind": step.kind,
         "output_kind": output.kind,
         "options": step.options,
         "columns": list(output.columns),
         **output.record,
+        **({"fitted_across_folds": across} if folded else {}),
     }

@@ -11,28 +11,33 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmcore.data.preprocess.audio import apply_audio, fit_audio
+from mmcore.data.preprocess.audio import apply_audio, audio_does_more, fit_audio
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
 from mmcore.data.preprocess.embedding import apply_embedding, fit_embedding
 from mmcore.data.preprocess.image import apply_image, fit_image
 from mmcore.data.preprocess.mel import MEL_SCALES
 from mmcore.data.preprocess.options import Option, check_values, nearest_option_owner
-from mmcore.data.preprocess.scaling import SCALINGS
-from mmcore.data.preprocess.tabular import apply_tabular, fit_tabular
-from mmcore.data.preprocess.text import METHODS, apply_text, fit_text
-from mmcore.data.preprocess.timeseries import apply_timeseries, fit_timeseries
+from mmcore.data.preprocess.scaling import SCALINGS, groups_scaled_apart, scaling_only
+from mmcore.data.preprocess.tabular import apply_tabular, fit_tabular, table_does_more
+from mmcore.data.preprocess.text import METHODS, apply_text, fit_text, text_does_more
+from mmcore.data.preprocess.timeseries import apply_timeseries, fit_timeseries, timeseries_does_more
 from mmcore.data.preprocess.tokens import TOKENS
 from mmcore.errors import InputError, NotBuiltYetError, unknown_name
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind: its options, how it is fitted on training rows (with a seed), and how the state is applied."""
+    """One kind: its options, how it is fitted on training rows (with a seed), and how the state is applied.
+
+    `more_than_scaling` tells from the state, the record of what was done and the options whether what was fitted does
+    more than centre and scale each column, the same for all rows (with scale 0 where a column is dropped).
+    """
 
     name: str
     options: tuple[Option, ...]
     fit: Callable[[Rows, dict[str, Any], int], Fitted]
     apply: Callable[[Fitted, Rows, dict[str, Any]], Output]
+    more_than_scaling: Callable[[Fitted, Mapping[str, Any], dict[str, Any]], bool]
 
 
 _SCALING = Option("scaling", "choice", "standard", "How columns are scaled.", SCALINGS)
@@ -51,6 +56,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         fit_tabular,
         apply_tabular,
+        table_does_more,
     ),
     Kind(
         "text",
@@ -76,6 +82,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         fit_text,
         apply_text,
+        text_does_more,
     ),
     Kind(
         "image",
@@ -86,6 +93,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         fit_image,
         apply_image,
+        scaling_only,
     ),
     Kind(
         "audio",
@@ -106,6 +114,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         fit_audio,
         apply_audio,
+        audio_does_more,
     ),
     Kind(
         "timeseries",
@@ -123,8 +132,9 @@ KINDS: tuple[Kind, ...] = (
         ),
         fit_timeseries,
         apply_timeseries,
+        timeseries_does_more,
     ),
-    Kind("embedding", (_SCALING, _PER_GROUP), fit_embedding, apply_embedding),
+    Kind("embedding", (_SCALING, _PER_GROUP), fit_embedding, apply_embedding, groups_scaled_apart),
 )
 NOT_BUILT = ("set", "graph")
 

@@ -13,6 +13,7 @@ it comes with, so a new person's rows must come together.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -139,3 +140,13 @@ def nested(prefix: str, fitted: Fitted) -> Fitted:
     start = f"{prefix}."
     arrays = {key[len(start) :]: value for key, value in fitted.arrays.items() if key.startswith(start)}
     return Fitted(fitted.settings[prefix], arrays)
+
+
+def scaling_only(fitted: Fitted, record: Mapping[str, Any], options: dict[str, Any]) -> bool:
+    """Return False: every column is centred and scaled, the same for all rows."""
+    return False
+
+
+def groups_scaled_apart(fitted: Fitted, record: Mapping[str, Any], options: dict[str, Any]) -> bool:
+    """Return whether each group has constants of its own: rows are then not mapped alike."""
+    return bool(options["per_group"])

@@ -9,12 +9,13 @@ is imputed too, has no indicator, and is counted in the record.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
-from mmcore.data.preprocess.scaling import apply_scaling, fit_scaling, nest, nested, row_groups
+from mmcore.data.preprocess.scaling import apply_scaling, fit_scaling, groups_scaled_apart, nest, nested, row_groups
 from mmcore.data.ragged import Ragged
 from mmcore.errors import InputError
 
@@ -146,3 +147,9 @@ def apply_tabular(fitted: Fitted, rows: Rows, options: dict[str, Any]) -> Output
         raise InputError(rows.name, f"{matrix.shape[1]} columns", allowed, "Give the same columns in the same order.")
     values, columns, record = apply_table(fitted, matrix, row_groups(rows, options["per_group"]))
     return Output(values, "tabular", columns, None, record)
+
+
+def table_does_more(fitted: Fitted, record: Mapping[str, Any], options: dict[str, Any]) -> bool:
+    """Return whether values that were fitted were imputed, columns chosen for the logarithm, or groups scaled apart."""
+    imputed = bool(record.get("imputed")) and options["impute"] != "constant"
+    return imputed or options["log"] == "auto" or groups_scaled_apart(fitted, record, options)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,3 +189,8 @@ def apply_text(fitted: Fitted, rows: Rows, options: dict[str, Any]) -> Output:
     record["n_terms"] = len(columns)
     columns = tuple(f"component_{i}" for i in range(len(directions)))
     return Output((matrix @ directions.T).astype(np.float32), "embedding", columns, None, record)
+
+
+def text_does_more(fitted: Fitted, record: Mapping[str, Any], options: dict[str, Any]) -> bool:
+    """Return whether a vocabulary and its weights were fitted: hashing and a stored model learn nothing here."""
+    return fitted.settings["form"] == "tfidf"

@@ -8,13 +8,14 @@ cropped at its end or padded with zeros after scaling; ragged ones gain a last c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
 from mmcore.data.preprocess.embedding import reshape_steps
-from mmcore.data.preprocess.scaling import apply_scaling, fit_scaling, nest, nested, row_groups
+from mmcore.data.preprocess.scaling import apply_scaling, fit_scaling, groups_scaled_apart, nest, nested, row_groups
 from mmcore.data.preprocess.sequences import Steps, channel_means, check_channels, fill_gaps, steps_of
 from mmcore.data.preprocess.summary import band_edges, feature_names, summarise
 from mmcore.data.preprocess.tabular import apply_table, fit_table
@@ -112,3 +113,14 @@ def _to_length(flat: np.ndarray, steps: Steps, length: int, *, mask: bool) -> tu
         values[sample, position[inside], -1] = 1.0
     counts = {"cropped": int((steps.lengths > length).sum()), "padded": int((steps.lengths < length).sum())}
     return values, counts
+
+
+def timeseries_does_more(fitted: Fitted, record: Mapping[str, Any], options: dict[str, Any]) -> bool:
+    """Return whether anything but centre and scale was fitted.
+
+    That is a channel filled with its training mean (padding after scaling is that mean too), features that were
+    imputed, frequency bands by the typical length of training sequences, or constants of groups.
+    """
+    filled = any(record.get(key) for key in ("filled_with_training_mean", "padded", "imputed"))
+    bands = options["representation"] == "summary" and fitted.settings["ragged"]
+    return bool(filled or bands) or groups_scaled_apart(fitted, record, options)
