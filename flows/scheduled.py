@@ -9,11 +9,11 @@ from pathlib import Path
 
 from prefect import flow
 
-from tasks.clone import commit_lock, publish_reports, refresh_clone
+from tasks.clone import commit_lock, committed_parameters, publish_reports, push_cache, refresh_clone
 from tasks.lock import pipeline_lock
 from tasks.parameters import load_parameters
 from tasks.reproduce import reproduce
-from tasks.tracking import publish_link
+from tasks.tracking import publish_table
 
 
 @flow(name="interplay", persist_result=False, log_prints=True)
@@ -26,12 +26,15 @@ def scheduled(datasets: list[str] | None = None, project: str = ".") -> list[str
     """
     root = Path(project).resolve()
     # The project's cache is the clone's cache, so this is the lock that every other run takes too.
-    with pipeline_lock(root, load_parameters(root).schedule.lock_timeout_s):
+    with pipeline_lock(root, committed_parameters(root).schedule.lock_timeout_s):
         clone = refresh_clone(root)
         schedule = load_parameters(clone).schedule
         done = reproduce(clone, datasets or schedule.datasets or None)
-        commit_lock(clone, schedule.push)
+        commit_lock(clone)
         index = publish_reports(clone, root / schedule.publish)
-    publish_link("report", index.as_uri(), "Open the report")
-    print(f"{len(done.executed)} stages ran, {done.skipped} were up to date; report: {index}")
+        # As text: browsers refuse to open a file from a link on a page that a server sent.
+        publish_table("report", [{"report": str(index)}], "Where the report lies; open it in a browser")
+        print(f"{len(done.executed)} stages ran, {done.skipped} were up to date; report: {index}")
+        if schedule.push:
+            push_cache(clone)
     return list(done.executed)

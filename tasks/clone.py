@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from mmcore.atomic import atomic_directory, atomic_file
 from mmcore.errors import InputError
-from tasks.parameters import load_parameters
+from tasks.parameters import PARAMETERS_FILE, Parameters, load_parameters
 from tasks.reproduce import child_environment, dvc_cache, run_dvc
 from tasks.tracking import task
 
@@ -48,6 +49,19 @@ def _recorded(clone: Path) -> str | None:
 def _file_at(clone: Path, commit: str, name: str) -> str:
     """Return the id of a file's content in a commit, or nothing where the commit does not have it."""
     return git(clone, "ls-tree", commit, "--format=%(objectname)", "--", name)
+
+
+def committed_parameters(project: Path) -> Parameters:
+    """Return the parameters of the project's last commit, whatever edit is going on in its `params.yaml`.
+
+    Raises:
+        InputError: for a project without a commit that holds `params.yaml`.
+        ParametersError: with every problem of the committed file.
+    """
+    text = git(project, "show", f"HEAD:./{PARAMETERS_FILE}")
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / PARAMETERS_FILE).write_text(text, encoding="utf-8")
+        return load_parameters(place)
 
 
 @task
@@ -128,7 +142,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @task
-def commit_lock(clone: Path, push: bool) -> str:
+def commit_lock(clone: Path) -> str:
     """Record `dvc.lock` on `interplay/scheduled` where it differs from the last record; return the record's commit.
 
     The project's checked-out branch, index and files stay as they are. Without a `dvc.lock` there is nothing to record,
@@ -139,8 +153,6 @@ def commit_lock(clone: Path, push: bool) -> str:
         return built
     git(clone, "add", "--force", LOCK)
     recorded = _recorded(clone)
-    if push:
-        run_dvc(clone, "push")
     if _file_at(clone, recorded or built, LOCK) == git(clone, "rev-parse", f":{LOCK}"):
         return recorded or built
     parents = [word for commit in dict.fromkeys([built, *([recorded] if recorded else [])]) for word in ("-p", commit)]
@@ -152,7 +164,7 @@ def commit_lock(clone: Path, push: bool) -> str:
     return record
 
 
-@task(retries=2, retry_delay_seconds=10)
+@task
 def publish_reports(clone: Path, destination: Path) -> Path:
     """Copy the reports to the folder that params name; readers see the old ones or the new ones.
 
@@ -166,9 +178,25 @@ def publish_reports(clone: Path, destination: Path) -> Path:
     if strange or reports.resolve().is_relative_to(destination.resolve()):
         remedy = "Name a new or empty folder under schedule.publish: it is replaced as a whole."
         raise InputError("schedule.publish", destination, "a new folder, or one published before", remedy)
+    replace_reports(reports, destination)
+    return destination / "index.html"
+
+
+@task(retries=2, retry_delay_seconds=10)
+def replace_reports(reports: Path, destination: Path) -> None:
+    """Put a copy of `reports` in the place of `destination`; only this is worth another try, the refusals are not."""
     with atomic_directory(destination) as aside:
         shutil.copytree(reports, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".gitignore"))
-    return destination / "index.html"
+
+
+@task(retries=2, retry_delay_seconds=30)
+def push_cache(clone: Path) -> None:
+    """Send what the runs made to the remote; the last step, so that a remote that is away holds nothing else up.
+
+    Raises:
+        InputError: with DVC's own words when the remote cannot be reached; the next run sends what is missing.
+    """
+    run_dvc(clone, "push")
 
 
 def _published(folder: Path) -> bool:

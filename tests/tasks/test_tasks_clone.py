@@ -70,7 +70,7 @@ def no_dvc(monkeypatch) -> None:
 
 def record(clone: Path, text: str) -> str:
     (clone / "dvc.lock").write_text(text, encoding="utf-8")
-    return commit_lock(clone, push=False)
+    return commit_lock(clone)
 
 
 def test_a_night_leaves_the_users_tree_alone_and_the_next_one_takes_its_record(project, tmp_path):
@@ -80,7 +80,7 @@ def test_a_night_leaves_the_users_tree_alone_and_the_next_one_takes_its_record(p
     before = (git(project, "rev-parse", "HEAD"), git(project, "status", "--porcelain", "--branch"))
     clone = refresh_clone(project)
     assert reproduce(clone).executed == ("build",)
-    first = commit_lock(clone, push=False)
+    first = commit_lock(clone)
     assert (git(project, "rev-parse", "HEAD"), git(project, "status", "--porcelain", "--branch")) == before
     assert (project / "build.py").read_text(encoding="utf-8").startswith("raise")
     assert git(project, "rev-parse", BRANCH) == first
@@ -91,11 +91,11 @@ def test_a_night_leaves_the_users_tree_alone_and_the_next_one_takes_its_record(p
     assert refresh_clone(project) == clone
     assert git(clone, "rev-parse", "HEAD:build.py") == git(project, "rev-parse", "trunk:build.py")
     assert reproduce(clone).executed == ()
-    assert commit_lock(clone, push=False) == first
+    assert commit_lock(clone) == first
 
     (project / "data" / "raw" / "films.npz").write_text("other", encoding="utf-8")
     assert reproduce(refresh_clone(project)).executed == ("build",)
-    second = commit_lock(clone, push=False)
+    second = commit_lock(clone)
     assert git(project, "merge-base", first, second) == first
     publish_reports(clone, project / ".interplay" / "published")
     assert index.read_text(encoding="utf-8") == "v1 other"
@@ -177,7 +177,7 @@ def test_a_folder_without_commits_says_so(tmp_path):
 def test_a_record_is_made_only_where_the_lock_changed_and_none_is_lost(project, no_dvc):
     clone = refresh_clone(project)
     head = git(project, "rev-parse", "HEAD")
-    assert commit_lock(clone, push=False) == head  # no dvc.lock yet
+    assert commit_lock(clone) == head  # no dvc.lock yet
     assert git(project, "branch", "--list", BRANCH) == ""
     first = record(clone, "one")
     assert record(clone, "one") == first
