@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmcore.atomic import atomic_file
+from mmcore.atomic import write_json
 from tasks.gates import GateError
 from tasks.reproduce import child_environment
 
 PORT = 4200
 _START_TIMEOUT_S = 180
 _STOP_TIMEOUT_S = 30
+_CLOCK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,7 @@ def start_server(root: Path, port: int = PORT, *, scheduler: bool = True) -> Ser
         child = subprocess.Popen(
             command, cwd=root, env=server_environment(root), stdout=log, stderr=log, start_new_session=True
         )
-    with atomic_file(_pid_file(root)) as aside:
-        aside.write_text(str(child.pid), encoding="utf-8")
+    write_json(_pid_file(root), {"pid": child.pid, "started": _started(child.pid)})
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if answers(url):
@@ -86,7 +87,8 @@ def start_server(root: Path, port: int = PORT, *, scheduler: bool = True) -> Ser
         if child.poll() is not None:
             break
         time.sleep(0.3)
-    stop_server(root)
+    _pid_file(root).unlink(missing_ok=True)
+    _end(child.pid)
     tail = "\n".join(log_path.read_text(encoding="utf-8").splitlines()[-15:])
     raise GateError(
         f"server: nothing answers at {url} after its start; allowed: an answer within {_START_TIMEOUT_S} s.\n{tail}\n"
@@ -95,21 +97,60 @@ def start_server(root: Path, port: int = PORT, *, scheduler: bool = True) -> Ser
 
 
 def stop_server(root: Path) -> bool:
-    """Stop the server that `start_server` started for this project; False where there is none."""
+    """Stop the server that `start_server` started for this project; False where there is none.
+
+    A file that names a process which is not that server (it ended, the machine restarted, another process has its
+    number now) is removed, and a line on standard error says so; no process is touched.
+    """
     path = _pid_file(root)
     if not path.is_file():
         return False
-    pid = int(path.read_text(encoding="utf-8"))
+    content = path.read_text(encoding="utf-8")
     path.unlink()
+    pid = _pid_of_server(content)
+    if pid is None:
+        print(f"{path} was out of date and is removed: it does not name a running server.", file=sys.stderr)
+        return False
+    _end(pid)
+    return True
+
+
+def _pid_of_server(content: str) -> int | None:
+    """Return the process that the pid file names, if it is still the one that was started, else None."""
+    try:
+        noted = json.loads(content)
+    except ValueError:
+        return None
+    if not isinstance(noted, dict) or not isinstance(noted.get("pid"), int):
+        return None
+    now, then = _started(noted["pid"]), noted.get("started")
+    # The clock that tells starts may be set by a little while a process runs.
+    same = now is not None and isinstance(then, (int, float)) and abs(now - then) < _CLOCK_S
+    return noted["pid"] if same else None
+
+
+def _started(pid: int) -> float | None:
+    """Return when a process started, in seconds since 1970, or None where it has ended."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return None if ended else float(process.create_time())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def _end(pid: int) -> None:
+    """Ask the process group to end, then end it."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, sent)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while time.monotonic() < deadline:
             if not _alive(pid):
-                return True
+                return
             time.sleep(0.1)
-    return True
 
 
 def _alive(pid: int) -> bool:
