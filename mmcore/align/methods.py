@@ -1,4 +1,4 @@
-"""The table of alignment methods, and the one call that applies one of them to a dataset.
+"""The table of alignment methods, and the check of a block of params.yaml against it.
 
 Static modalities pass through every method that works on time, and the record says so; data without any time axis need
 no alignment, method "none". Rows that are absent stay absent.
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from mmcore.align.clocks import common_clock, word_clock
 from mmcore.align.features import FEATURES
 from mmcore.align.resample import INTERPOLATIONS
-from mmcore.align.rowwise import coordinate, match_rows
-from mmcore.align.sequences import check_reference, untouched
-from mmcore.align.shifts import shift_lags
+from mmcore.align.rowwise import coordinate, fit_coordination, match_rows
+from mmcore.align.sequences import untouched
+from mmcore.align.shifts import fit_lags, shift_lags
 from mmcore.align.stepwise import attend_steps, match_steps, warp_steps
 from mmcore.align.transport import SOLVERS
 from mmcore.align.words import EMPTY_POLICIES, REDUCTIONS, TOLERANCE
@@ -37,11 +37,12 @@ class Method:
 
     Attributes:
         name: as params.yaml writes it.
-        function: (ds, reference, **options) -> (Dataset, {modality: record}).
+        function: (ds, reference, **options) -> (Dataset, {modality: record}); with `fit` also `fitted`.
         summary: one line.
         options: name -> `Option`.
         choices: name -> the values that a word may take.
         needs_reference: whether a reference modality must be named.
+        fit: (ds, reference, **options) -> what train rows teach, or None where these options learn nothing.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Method:
     options: Mapping[str, Option] = field(default_factory=dict)
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     needs_reference: bool = True
+    fit: Callable[..., Any] | None = None
 
 
 def _keep(ds: Dataset, reference: str | None) -> tuple[Dataset, dict[str, Any]]:
@@ -100,6 +102,7 @@ METHODS = (
             "subsample": Option(bool, True, "shift by fractions of a step"),
         },
         {"scope": ("sample", "group", "dataset"), "features": FEATURES},
+        fit=fit_lags,
     ),
     Method(
         "warping",
@@ -137,6 +140,7 @@ METHODS = (
             "ridge": Option(float, 1e-3, "added to each covariance, relative to its mean variance"),
         },
         {"over": ("rows", "steps")},
+        fit=fit_coordination,
     ),
     Method(
         "soft",
@@ -209,40 +213,3 @@ def _option_problems(method: Method, key: str, value: Any) -> list[InputError]:
         return [InputError(key, repr(value), kind, f"It is {option.help}; the default is {option.default!r}.")]
     choices = method.choices.get(key)
     return [unknown_name(key, str(value), choices)] if choices and value not in choices else []
-
-
-def align_dataset(
-    ds: Dataset, *, method: str = "none", reference: str | None = None, **options: Any
-) -> tuple[Dataset, dict[str, Any]]:
-    """Return the dataset aligned by `method`, and the record of what was done to each modality.
-
-    Args:
-        ds: any dataset; it is not changed.
-        method: a name of `METHODS`.
-        reference: the modality that the others are aligned to, for the methods that need one.
-        options: of the method, see its `options`; missing ones take their default.
-
-    Returns:
-        the dataset, and `{method, reference, options, modalities: {name: {operation, detail, ...}}}`, JSON-able.
-
-    Raises:
-        InputError: for unknown names, options of another type, a missing reference, static data where the method needs
-            steps, or what the method refuses.
-
-    Example:
-        >>> import numpy as np
-        >>> from mmcore.data import from_arrays
-        >>> ds = from_arrays({"a": np.eye(4), "b": np.ones((4, 2))}, labels=[0, 1, 0, 1], name="my", seed=0)
-        >>> align_dataset(ds)[1]["modalities"]["a"]["operation"]
-        'static'
-    """
-    chosen = method_named(method)
-    if chosen.needs_reference or reference is not None:
-        check_reference(ds, method, reference)
-    problems = check_alignment({"method": method, "reference": reference, **options}, ds.modalities)
-    if problems:
-        raise problems[0]
-    full = {name: options.get(name, option.default) for name, option in chosen.options.items()}
-    aligned, modalities = chosen.function(ds, reference, **full)
-    ordered = {name: modalities[name] for name in ds.modalities}
-    return aligned, {"method": method, "reference": reference, "options": full, "modalities": ordered}

@@ -155,10 +155,7 @@ def _observations(ds: Dataset, name: str, rows: np.ndarray, over: str) -> np.nda
     return np.asarray(array[rows], dtype=np.float64).reshape(len(rows) * array.shape[1], -1)
 
 
-def coordinate(
-    ds: Dataset, reference: str, *, modality: str | None, over: str, components: int | None, ridge: float
-) -> tuple[Dataset, dict[str, Any]]:
-    """Return the dataset with the reference and one other modality in their canonical coordinates."""
+def _other(ds: Dataset, reference: str, modality: str | None) -> str:
     others = [name for name in ds.modalities if name != reference]
     if modality is None:
         if len(others) != 1:
@@ -166,8 +163,23 @@ def coordinate(
         modality = others[0]
     if modality not in others:
         raise unknown_name("modality", modality, others)
-    fitted = fit_correlation_on(ds, reference, modality, over=over, components=components, ridge=ridge)
-    record = untouched(ds, [name for name in others if name != modality])
+    return modality
+
+
+def fit_coordination(
+    ds: Dataset, reference: str, *, modality: str | None, over: str, components: int | None, ridge: float
+) -> CanonicalCorrelation:
+    """Return the correlation analysis of the reference and one other modality (None: the only other one)."""
+    modality = _other(ds, reference, modality)
+    return fit_correlation_on(ds, reference, modality, over=over, components=components, ridge=ridge)
+
+
+def coordinate(
+    ds: Dataset, reference: str, *, modality: str | None, over: str, fitted: CanonicalCorrelation, **_fit: Any
+) -> tuple[Dataset, dict[str, Any]]:
+    """Return the dataset with the reference and one other modality in their canonical coordinates."""
+    modality = _other(ds, reference, modality)
+    record = untouched(ds, [name for name in ds.modalities if name not in (reference, modality)])
     for name in (reference, modality):
         record[name] = {
             "operation": "correlation",

@@ -8,6 +8,7 @@ sequence of the sample still covers; sequences of fixed length stay so, at the o
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,38 @@ from mmcore.data import Dataset, Ragged
 from mmcore.errors import InputError
 
 
-def shift_lags(
+def fit_lags(
     ds: Dataset, reference: str, *, scope: str, max_lag: float, features: str, alpha: float, subsample: bool
+) -> dict[str, Lag] | None:
+    """Return the lag in steps of each modality whose train rows tell one; None where the scope is not the dataset."""
+    if scope != "dataset":
+        return None
+    sequences = sequence_modalities(ds, "lag", reference)
+    rate, _ = _common_rate(sequences)
+    _check_starts(sequences, reference, rate)
+    lags: dict[str, Lag] = {}
+    for name, other in sequences.items():
+        if name != reference:
+            _, found = _lags(ds, sequences[reference], other, scope, round(max_lag * rate), features, alpha)
+            lags |= {name: found[0]} if found else {}
+    return lags
+
+
+def shift_lags(
+    ds: Dataset,
+    reference: str,
+    *,
+    scope: str,
+    max_lag: float,
+    features: str,
+    alpha: float,
+    subsample: bool,
+    fitted: Mapping[str, Lag] | None = None,
 ) -> tuple[Dataset, dict[str, Any]]:
     """Return the dataset with every sequence shifted by its lag behind `reference`; `max_lag` in seconds.
 
-    Where no modality has a clock, a step counts as a second.
+    Where no modality has a clock, a step counts as a second. `fitted` are lags from `fit_lags`; without them every lag
+    is estimated here, on these rows.
     """
     sequences = sequence_modalities(ds, "lag", reference)
     rate, unit = _common_rate(sequences)
@@ -38,7 +65,11 @@ def shift_lags(
     for name, other in sequences.items():
         if name == reference:
             continue
-        shifts[name], found = _lags(ds, base, other, scope, reach, features, alpha)
+        if fitted is None:
+            shifts[name], found = _lags(ds, base, other, scope, reach, features, alpha)
+        else:
+            found = [fitted[name]] if name in fitted else []
+            shifts[name] = np.full(len(ds), found[0].lag if found and found[0].status == FOUND else 0.0)
         if not subsample:
             shifts[name] = np.round(shifts[name])
         record[name] = _entry(found, base, other, scope, rate, unit)
