@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from mmcore.align import align_dataset
+from mmcore.align import fit_alignment
 from mmcore.atomic import atomic_directory, atomic_file
 from mmcore.data import load_dataset, save_dataset
 from tasks.acquire import clear_steps, dataset_parameters, prepare_workspace
@@ -21,7 +21,11 @@ def align_modalities(dataset: str, root: Path) -> Path:
     parameters = load_parameters(root)
     options = {"method": "none", **dataset_parameters(dataset, parameters).align}
     workspace = prepare_workspace(dataset, root)
-    aligned, record = align_dataset(load_dataset(workspace / "preprocessed"), **options)
+    preprocessed = load_dataset(workspace / "preprocessed")
+    alignment = fit_alignment(preprocessed, **options)
+    with atomic_directory(workspace / "alignment") as aside:
+        alignment.save(aside)
+    aligned, record = alignment.apply(preprocessed)
     spec = dataclasses.replace(aligned.spec, annotations={**aligned.spec.annotations, "alignment": record})
     place = workspace / "aligned"
     save_dataset(dataclasses.replace(aligned, spec=spec), place)
@@ -45,6 +49,8 @@ def publish_prepared(dataset: str, root: Path) -> Path:
     ):
         shutil.copyfile(workspace / "checks.json", checks)
         _move_content(workspace / "preprocessing", fitted)
+        (fitted / "alignment").mkdir()
+        _move_content(workspace / "alignment", fitted / "alignment")
         _move_content(workspace / "aligned", prepared)
     clear_steps(workspace)
     return places.prepared
