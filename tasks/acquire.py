@@ -21,7 +21,7 @@ CODE = (
 )  # fmt: skip
 """The code that decides what `prepare` makes; a test compares it with `dvc.yaml`."""
 
-STEPS = ("acquired", "accepted", "preprocessed", "preprocessing", "aligned")
+STEPS = ("acquired", "accepted", "preprocessed", "preprocessing", "alignment", "aligned")
 """What the steps of `prepare` leave in the workspace for the next one."""
 
 KEPT_WORKSPACES = 5

@@ -73,7 +73,7 @@ def test_all_three_are_there_and_a_new_source_changes_all_three(prepared):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("tasks.align", "align_dataset"), ("tasks.preprocess", "fit_preprocessing"), ("tasks.validate", "_hold_gates")],
+    [("tasks.align", "fit_alignment"), ("tasks.preprocess", "fit_preprocessing"), ("tasks.validate", "_hold_gates")],
 )
 def test_a_step_that_fails_leaves_all_three_and_the_message_says_so(prepared, monkeypatch, module, name):
     before = digests(prepared)
