@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_HOME ?= $(CURDIR)/.prefect
 
-.PHONY: help setup system data report test test-all service browser lint format docs clean
+.PHONY: help setup system data report test test-all service browser lint format bench docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -54,6 +54,9 @@ lint: setup ## Style, layers and types
 format: setup ## Let ruff lay out the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: setup ## Time our solvers beside cvxpy and Clarabel, as ratios in one run
+	@$(BIN)/python -m benchmarks
 
 docs: setup ## Build the pages into site/
 	@$(BIN)/mkdocs build --strict --quiet

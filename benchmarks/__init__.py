@@ -1,0 +1,1 @@
+"""Speed beside named peers, as ratios of CPU time within one run."""
