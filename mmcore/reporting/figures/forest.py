@@ -46,7 +46,7 @@ def draw(pair: Pair, width: int, identity: str, css: str = "") -> Markup:
     step = 46 if narrow else 42
     top = 24 if pair.truth is not None and not narrow else 8
     drawing = svg.Drawing(width, top + 4 * step + 28)
-    scale = svg.Scale(*_range(pair), 8 if narrow else 208, width - (8 if narrow else 208))
+    scale = svg.Scale(*_range(pair), 8 if narrow else 226, width - (8 if narrow else 208))
     axis(drawing, scale, top, top + 4 * step, unit="bits")
     for i, atom in enumerate(ROWS):
         y = top + i * step + (32 if narrow else 20)
@@ -71,7 +71,7 @@ def label(pair: Pair) -> str:
 def _names(drawing: svg.Drawing, pair: Pair, atom: str, y: float, narrow: bool) -> None:
     name, at = f"{SYMBOLS[atom]} · {pair.atom_name(atom)}", y - 15 if narrow else y - 1
     drawing.rect(0, at - 9, 11, 11, ATOM_TOKENS[atom])
-    drawing.name(18, at, name, 175, size=13, colour="ink", bold=True)
+    drawing.name(18, at, name, drawing.width - 140 if narrow else 200, size=13, colour="ink", bold=True)
     if not narrow:
         lacking = {"unique1": pair.second, "unique2": pair.first}.get(atom)
         hint = (
@@ -81,7 +81,7 @@ def _names(drawing: svg.Drawing, pair: Pair, atom: str, y: float, narrow: bool) 
             if atom == "redundancy"
             else "neither tells it alone"
         )
-        drawing.name(18, y + 14, hint, 180)
+        drawing.name(18, y + 14, hint, 200)
 
 
 def _row(drawing: svg.Drawing, pair: Pair, atom: str, scale: svg.Scale, y: float) -> None:

@@ -94,7 +94,8 @@ def _part_labels(
     drawing: svg.Drawing, pair: Pair, pieces: dict[str, strip.Segment], scale: svg.Scale, top: float, left: float
 ) -> None:
     narrow = not left
-    names = {a: svg.fit(pair.atom_name(a), 72 if narrow else 130) for a in ATOMS}
+    words = {a: pair.atom_name(a) for a in ATOMS} | ({"synergy": "together"} if narrow else {})
+    names = {a: svg.fit(words[a], 112 if narrow else 150) for a in ATOMS}
     values = {a: fmt.number(pair.atoms[a].value, 2) for a in ATOMS}
     widths = [max(svg.text_width(names[a], 12) / 1.08, svg.text_width(values[a], 14)) for a in ATOMS]
     centres = [(scale(pieces[a].start) + scale(pieces[a].end)) / 2 for a in ATOMS]

@@ -47,7 +47,7 @@ def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
     majority = (facts.result("evaluation") or {}).get("majority_rate") if facts.metric.key == "accuracy" else None
     # On a phone the names stand above the scale, so the word "majority" needs a line of its own.
     head = 15 * n + (26 if narrow and majority is not None else 12)
-    left = 8 if narrow else min(n * _COLUMN + 168, 320)
+    left = 8 if narrow else min(n * _COLUMN + 186, 340)
     drawing = svg.Drawing(width, head + step * len(found) + 26)
     ends: list[float | None] = []
     for subset in found:

@@ -105,11 +105,12 @@ def reach(facts: Facts) -> Answer:
     singles = [row for row in rows if len(row.modalities) == 1 and row is not top]
     best = max(singles, key=lambda row: row.upper or 0.0, default=None)
     evidence = f"{fmt.capital(best.name)} allows at most {fmt.percent(best.upper or 0.0)}. " if best else ""
+    some = f"{fmt.percent(top.share, 0)} of the {fmt.plural(facts.nouns.sample)}"
     if top.reached is None:
-        return Answer(claim, f"{evidence}No trained model with {_of(top.name)} has a score.")
+        only = "" if top.comparable else f", and the bound speaks only of {some}"
+        return Answer(claim, f"{evidence}No trained model with {_of(top.name)} has a score{only}.")
     name, value = top.model or "", fmt.percent(top.reached.value)
     if not top.comparable:
-        some = f"{fmt.percent(top.share, 0)} of the {fmt.plural(facts.nouns.sample)}"
         return Answer(claim, f"{evidence}{name} reaches {value} on all; the bound speaks only of {some}.")
     if top.reached.value > upper:
         missed = "above that bound: the estimate misses information that it finds"

@@ -194,3 +194,35 @@ def test_what_is_missing_says_why(name, words):
     page = build_page(SAMPLES[name]())
     for text in words:
         assert text in page
+
+
+def test_names_of_common_length_are_not_cut():
+    facts = facts_of(two())
+    pair = facts.leading
+    assert {pair.first, pair.second} == {"accelerometer", "gyroscope"}
+    wide = (
+        overlap.draw(pair, facts.entropy, WIDE, "x"), forest.draw(pair, WIDE, "x"), forest.draw(pair, NARROW, "x"),
+        subsets.draw(facts, WIDE, "x"),
+    )  # fmt: skip
+    assert not any("…" in drawing for drawing in wide)
+    narrow = overlap.draw(pair, facts.entropy, NARROW, "x")
+    assert ">shared<" in narrow and ">together<" in narrow
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_labels_under_the_strip_do_not_touch(width):
+    label = re.compile(
+        r'<text class="f-ink2[^"]*" x="([\d.]+)" y="[\d.]+" fill="#\w+" font-size="12" text-anchor="middle">'
+        r"(?:<title>[^<]*</title>)?((?:only|shared|together)[^<]*)<"
+    )
+    for results in (
+        two(),
+        planted(),
+        movies(),
+        invented(("a_modality_with_a_long_name", "another_modality_with_a_long_name")),
+    ):
+        facts = facts_of(results)
+        found = [(float(x), text) for x, text in label.findall(overlap.draw(facts.leading, facts.entropy, width, "x"))]
+        assert len(found) == 4
+        for (a, left), (b, right) in itertools.pairwise(found):
+            assert b - a >= 12 * 0.56 * (len(left) + len(right)) / 2

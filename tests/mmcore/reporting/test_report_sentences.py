@@ -264,6 +264,12 @@ def test_bounds_on_other_rows_than_the_accuracies_are_not_compared():
         f"The bounds of critic speak of 39{N}% of the windows, the accuracies of all: do not compare the two."
     )
     assert answers.reach(facts_of(alone)).evidence.endswith(f"on all; the bound speaks only of 39{N}% of the windows.")
+    assert answer.view(facts_of(alone)).headlines[2].context.endswith(f"; for the 39{N}% of windows that have it")
+    alone["evaluation"]["models"] = [m for m in alone["evaluation"]["models"] if m["modalities"] != ["critic"]]
+    assert answers.reach(facts_of(alone)).evidence == (
+        f"No trained model with critic has a score, and the bound speaks only of 39{N}% of the windows."
+    )
+    assert "have it" not in answer.view(facts_of(two())).headlines[2].context
 
 
 def test_an_amount_alone_and_in_a_pair_that_differ_are_explained():
