@@ -34,6 +34,11 @@ class Row:
     share: float = 1.0
 
     @property
+    def inputs(self) -> str:
+        """The set inside a sentence: `text`, `text and audio`, `both`, `all 4`."""
+        return self.name.removesuffix(" alone").replace(", ", " and ") if len(self.modalities) < 3 else self.name
+
+    @property
     def comparable(self) -> bool:
         """Whether bounds and accuracy speak of the same rows: the estimate leaves out rows that lack a modality."""
         return self.share >= 0.95

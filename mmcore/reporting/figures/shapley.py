@@ -53,7 +53,7 @@ def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
     """Return the bars."""
     found, _ = rows(facts)
     names = [name for name in facts.modalities if name in found[0].values]
-    left = 104 if width < 500 else 158
+    left = 112 if width < 500 else 158
     per_row = 3 if width < 500 else 6
     blocks = [names[i : i + per_row] for i in range(0, len(names), per_row)] or [[]]
     tall = 30 + 24 * len(found) + 12

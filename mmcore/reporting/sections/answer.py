@@ -94,7 +94,7 @@ def _allowed(facts: Facts) -> Headline:
         return Headline(term, "–", "", "no bounds")
     row = max(rows, key=lambda r: (len(r.modalities), r.upper or 0.0))
     low, high = fmt.number(100 * (row.lower or 0.0), 0), fmt.number(100 * (row.upper or 0.0), 0)
-    context = f"with {row.name.removesuffix(' alone')}, before any training"
+    context = f"with {row.inputs}, before any training"
     if not row.comparable:
         context += f"; for the {fmt.percent(row.share, 0)} of {fmt.plural(facts.nouns.sample)} that have it"
     return Headline(term, f"{low}–{high}", "%", context)

@@ -45,7 +45,7 @@ def fewer(facts: Facts) -> str:
     worst = min(few, key=lambda row: row.share)
     others = f", as for {fmt.counted(len(few) - 1, 'other row')}" if len(few) > 1 else ""
     return (
-        f" The range of {worst.name.removesuffix(' alone')} rests on the {fmt.percent(worst.share, 0)} of the "
+        f" The range of {worst.inputs} rests on the {fmt.percent(worst.share, 0)} of the "
         f"{fmt.plural(facts.nouns.sample)} that have it{others}; a dot counts all of them, so it may lie outside."
     )
 

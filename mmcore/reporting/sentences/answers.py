@@ -101,14 +101,14 @@ def reach(facts: Facts) -> Answer:
         return Answer("No bounds.", facts.reasons.get("estimate") or fmt.capital(refused or "the estimate holds none."))
     top = max(rows, key=lambda row: (len(row.modalities), row.upper or 0.0))
     upper = top.upper or 0.0
-    claim = f"With {_of(top.name)} at most {fmt.percent(upper)}."
+    claim = f"With {top.inputs} at most {fmt.percent(upper)}."
     singles = [row for row in rows if len(row.modalities) == 1 and row is not top]
     best = max(singles, key=lambda row: row.upper or 0.0, default=None)
     evidence = f"{fmt.capital(best.name)} allows at most {fmt.percent(best.upper or 0.0)}. " if best else ""
     some = f"{fmt.percent(top.share, 0)} of the {fmt.plural(facts.nouns.sample)}"
     if top.reached is None:
         only = "" if top.comparable else f", and the bound speaks only of {some}"
-        return Answer(claim, f"{evidence}No trained model with {_of(top.name)} has a score{only}.")
+        return Answer(claim, f"{evidence}No trained model with {top.inputs} has a score{only}.")
     name, value = top.model or "", fmt.percent(top.reached.value)
     if not top.comparable:
         return Answer(claim, f"{evidence}{name} reaches {value} on all; the bound speaks only of {some}.")
@@ -116,10 +116,6 @@ def reach(facts: Facts) -> Answer:
         missed = "above that bound: the estimate misses information that it finds"
         return Answer(claim, f"{evidence}{name} reaches {value}, {missed}.")
     return Answer(claim, f"{evidence}{name} reaches {value}.")
-
-
-def _of(name: str) -> str:
-    return name.removesuffix(" alone")
 
 
 def model(facts: Facts) -> Answer:

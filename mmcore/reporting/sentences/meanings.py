@@ -118,7 +118,7 @@ def reach(facts: Facts) -> str:
     if not same:
         few = min(rows, key=lambda r: r.share)
         return (
-            f"The bounds of {few.name.removesuffix(' alone')} speak of {fmt.percent(few.share, 0)} of the "
+            f"The bounds of {few.inputs} speak of {fmt.percent(few.share, 0)} of the "
             f"{fmt.plural(facts.nouns.sample)}, the accuracies of all: do not compare the two."
         )
     row = max(same, key=lambda r: (len(r.modalities), r.upper or 0.0))
@@ -126,7 +126,7 @@ def reach(facts: Facts) -> str:
     points = f"{fmt.number(abs(room), 1)}{fmt.NBSP}points"
     if room < 0:
         return (
-            f"The accuracy with {row.name.removesuffix(' alone')} lies {points} above the bound: "
+            f"The accuracy with {row.inputs} lies {points} above the bound: "
             "take the bound as too low, not the model as too good."
         )
     if room < 2:
