@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.predictions import Predicted
@@ -129,6 +128,8 @@ def _areas_under_curve(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     positive: (n, C) bool; scores: (S, n, C); returns (S, C).
     """
+    from scipy.stats import rankdata  # half a second to import, in every stage that only checks metric names
+
     n_positive = positive.sum(axis=0)
     n_negative = len(positive) - n_positive
     ranks = np.where(positive, rankdata(scores, axis=1), 0.0).sum(axis=1) - n_positive * (n_positive + 1) / 2

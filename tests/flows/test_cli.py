@@ -209,7 +209,7 @@ def test_run_with_a_mistake_touches_nothing(finished):
 def test_datasets_of_a_finished_project(finished):
     shown = interplay(finished, "datasets").stdout
     verdict = json.loads((finished / "results/planted-tiny/learn/verdict.json").read_text())["verdict"]
-    for words in ("planted-tiny", "3,000", verdict.replace("_", " ")):
+    for words in ("planted-tiny", "1,500", verdict.replace("_", " ")):
         assert words in shown
 
 
