@@ -13,7 +13,7 @@ from tasks.clone import commit_lock, committed_parameters, publish_reports, push
 from tasks.lock import pipeline_lock
 from tasks.parameters import load_parameters
 from tasks.reproduce import reproduce
-from tasks.tracking import publish_table
+from tasks.tracking import publish_link, publish_table
 
 
 @flow(name="interplay", persist_result=False, log_prints=True)
@@ -32,8 +32,9 @@ def scheduled(datasets: list[str] | None = None, project: str = ".") -> list[str
         done = reproduce(clone, datasets or schedule.datasets or None)
         commit_lock(clone)
         index = publish_reports(clone, root / schedule.publish)
-        # As text: browsers refuse to open a file from a link on a page that a server sent.
+        # As text too: browsers refuse to open a file from a link on a page that a server sent.
         publish_table("report", [{"report": str(index)}], "Where the report lies; open it in a browser")
+        publish_link("report-link", index.as_uri(), "Open the report (copy the address where the browser refuses)")
         print(f"{len(done.executed)} stages ran, {done.skipped} were up to date; report: {index}")
         if schedule.push:
             push_cache(clone)

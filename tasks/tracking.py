@@ -169,3 +169,11 @@ def publish_table(key: str, rows: list[dict[str, Any]], description: str) -> Non
         from prefect.artifacts import create_table_artifact
 
         create_table_artifact(table=rows, key=_artifact_key(key), description=description)
+
+
+def publish_link(key: str, link: str, text: str) -> None:
+    """Show a link beside the run in Prefect's pages; nothing when no tracked run is going on."""
+    if _inside_a_run():
+        from prefect.artifacts import create_link_artifact
+
+        create_link_artifact(link=link, link_text=text, key=_artifact_key(key))

@@ -42,6 +42,7 @@ def steps(project, monkeypatch) -> list:
     monkeypatch.setattr(module, "commit_lock", note("commit", "1234"))
     monkeypatch.setattr(module, "publish_reports", note("publish", project / "reports" / "index.html"))
     monkeypatch.setattr(module, "publish_table", lambda key, rows, text: done.append((key, rows)))
+    monkeypatch.setattr(module, "publish_link", lambda key, link, text: done.append(link.startswith("file:///")))
     return done
 
 
@@ -68,13 +69,13 @@ def test_the_remote_comes_last_and_its_failure_keeps_the_record_and_the_reports(
     monkeypatch.setattr(clone_module, "run_dvc", away)
     with pytest.raises(InputError, match="no route to host"):
         run(project)
-    assert steps[1:] == ["refresh", "reproduce", "commit", "publish", shown(project), ("push",)]
+    assert steps[1:] == ["refresh", "reproduce", "commit", "publish", shown(project), True, ("push",)]
 
 
 def test_without_push_the_remote_is_not_asked(project, steps, monkeypatch):
     monkeypatch.setattr(clone_module, "run_dvc", lambda *arguments: pytest.fail("asked"))
     assert run(project) == ["index"]
-    assert steps[1:] == ["refresh", "reproduce", "commit", "publish", shown(project), "unlock"]
+    assert steps[1:] == ["refresh", "reproduce", "commit", "publish", shown(project), True, "unlock"]
 
 
 def test_a_broken_edit_does_not_stop_the_night(project, steps, monkeypatch):
