@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmcore.errors import InputError
 from tasks.gates import GateError
+from tasks.stale_locks import drop_dead_locks
 from tasks.tracking import QUIET_ENVIRONMENT, publish_table, task
 
 _RUNNING = re.compile(r"^Running stage '([^']+)'")
@@ -86,6 +87,7 @@ def reproduce(root: Path, datasets: list[str] | None = None) -> Reproduced:
 
 
 def _repro(root: Path, arguments: list[str]) -> Reproduced:
+    drop_dead_locks(root)
     command = [sys.executable, "-m", "dvc", *arguments]
     executed: list[str] = []
     skipped = 0
