@@ -7,7 +7,7 @@ remark. Great Expectations' own pages load scripts from the network; they are an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,6 @@ class Expected:
     gate: bool = False
     remedy: str = ""
     found: str = ""
-    tags: tuple[str, ...] = field(default=())
 
 
 def frames(facts: pd.DataFrame, ds: Dataset, digests: list[str]) -> dict[str, pd.DataFrame]:

@@ -56,6 +56,8 @@ def _treatment(facts: Facts, treated: Mapping[str, Any]) -> Table:
         if record.get("imputed"):
             filled = sum(record["imputed"].values())
             steps.append(f"{fmt.count(filled)} missing numbers filled in, with indicators of where")
+        if record.get("fitted_across_folds"):
+            steps.append("fitted, without labels, also on rows that some folds test")
         if record.get("dropped_constant"):
             steps.append(f"{fmt.counted(len(record['dropped_constant']), 'constant column')} left out")
         step = str((aligned.get(name) or {}).get("detail") or (aligned.get(name) or {}).get("operation") or "")

@@ -178,3 +178,15 @@ def test_the_pdf_refuses_a_page_that_asks_for_something(tmp_path):
 def test_a_page_without_its_dataset_is_refused():
     with pytest.raises(InputError, match="prepare"):
         build_page({})
+
+
+def test_the_page_says_which_preprocessing_was_fitted_across_folds():
+    def page_of(across: bool) -> str:
+        results = two()
+        treated = {"kind": "text", "columns": ["a"], "options": {"method": "tfidf"}, "fitted_across_folds": across}
+        first = results["dataset"]["modalities"][0]["name"]
+        annotations = {**results["dataset"]["annotations"], "preprocessing": {first: treated}}
+        return build_page({**results, "dataset": {**results["dataset"], "annotations": annotations}})
+
+    assert "also on rows that some folds test" in page_of(True)
+    assert "also on rows that some folds test" not in page_of(False)
