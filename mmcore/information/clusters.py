@@ -230,3 +230,8 @@ def estimate_clusters(
         },
     )
     return Clustered(pid, draws)
+
+
+def estimate(x1: Any, x2: Any, y: Any, **kw: Any) -> PID:
+    """Return the decomposition of the clusters, as `estimate_clusters` without its resamples."""
+    return estimate_clusters(x1, x2, y, **kw).pid

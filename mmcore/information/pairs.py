@@ -22,8 +22,8 @@ from mmcore.information.bounds import accuracy
 from mmcore.information.clusters import Clustered, Options, choose_clusters, estimate_clusters
 from mmcore.information.discretise import cross_fit, fold_units, n_distinct
 from mmcore.information.entropy import mutual_information_many
+from mmcore.information.estimators import find_estimator
 from mmcore.information.interval import corrected, interval, resampled_counts
-from mmcore.information.pid import ESTIMATORS, PLANNED_ESTIMATORS
 from mmcore.information.samples import check_single
 from mmcore.information.sources import Source, Target, read_source, read_target
 from mmcore.seeds import stream_seed
@@ -59,10 +59,7 @@ def _read_options(options: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
         if name not in (*fields, *own):
             raise unknown_name("options", name, [*fields, *own])
     merged = {**_DEFAULTS, **options}
-    if merged["method"] in PLANNED_ESTIMATORS:
-        raise NotBuiltYetError(f"method '{merged['method']}' does not exist yet; what works: {', '.join(ESTIMATORS)}")
-    if merged["method"] not in ESTIMATORS:
-        raise unknown_name("method", merged["method"], ESTIMATORS)
+    find_estimator(merged["method"])
     if not isinstance(merged["label_bins"], int) or merged["label_bins"] < 2:
         raise InputError("label_bins", merged["label_bins"], "an integer >= 2", "Pass for example label_bins=4.")
     return Options(**{name: merged[name] for name in fields if name in merged}), {name: merged[name] for name in own}
@@ -214,7 +211,6 @@ def estimate_dataset(
 
     Raises:
         InputError: for an unknown option, method or label column.
-        NotBuiltYetError: for a method that is planned.
         What concerns the data (multilabel, no label, text, too few rows) refuses the parts concerned instead.
 
     Example:

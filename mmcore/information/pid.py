@@ -16,28 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError, NotBuiltYetError, unknown_name
+from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import ATOMS, PID, NotCertified
 from mmcore.information.certificate import Union
 from mmcore.information.entropy import mutual_information
+from mmcore.information.estimators import find_estimator
+from mmcore.information.measures import available_measures, find_measure
 
 __all__ = ["ATOMS", "PID", "NotCertified", "decompose", "decompose_many", "estimate"]
 
 Float = NDArray[np.float64]
 
-MEASURES = ("broja",)
-PLANNED_MEASURES = ("i_min", "mmi", "wms", "ci", "i_ccs", "i_sx")
-ESTIMATORS = ("clusters",)
-PLANNED_ESTIMATORS = ("posteriors", "batch", "gaussian", "neighbours")
-
 _MASS_TOLERANCE = 1e-9
-
-
-def _check_name(argument: str, name: str, built: Sequence[str], planned: Sequence[str]) -> None:
-    if name in planned:
-        raise NotBuiltYetError(f"{argument} '{name}' does not exist yet; what works: {', '.join(built)}")
-    if name not in built:
-        raise unknown_name(argument, name, built)
 
 
 def _check_tolerance(tol: float) -> float:
@@ -132,15 +122,14 @@ def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float
 
     Args:
         p: joint probabilities (|X1|, |X2|, |Y|), summing to one.
-        method: the measure, "broja".
-        solver: "auto", "two_labels", "interior" or "cvxpy" (whose conic solver reaches 1e-9 on about 97 tables in 100
-            and 1e-7 on the rest: give it tol=1e-7).
+        method: the measure: "broja" (Bertschinger et al.), or another name of `measures.MEASURES`, for comparison.
+        solver: of "broja" alone: "auto", "two_labels", "interior" or "cvxpy" (whose conic solver reaches 1e-9 on about
+            97 tables in 100 and 1e-7 on the rest: give it tol=1e-7).
         tol: largest width of the certified interval of the union information, bits; it bounds each atom's error.
         options: passed to the solver: `max_iter`; for cvxpy also `conic_solver`.
 
     Raises:
         InputError: for a table that is none, an unknown method, solver or option.
-        NotBuiltYetError: for a measure that is planned.
         NotCertified: if the interval stays wider than `tol`; it carries `.lower` and `.upper`.
 
     Reference: Bertschinger et al. 2014.
@@ -166,16 +155,20 @@ def decompose_many(
         method, solver, tol, options: as in `decompose`.
 
     Raises:
-        InputError, NotBuiltYetError, NotCertified: as `decompose`, for the first table concerned.
+        InputError, NotCertified: as `decompose`, for the first table concerned.
 
     Example:
         >>> [round(r.synergy, 6) for r in decompose_many(np.full((3, 2, 2, 2), 0.125))]
         [0.0, 0.0, 0.0]
     """
-    _check_name("method", method, MEASURES, PLANNED_MEASURES)
+    names = available_measures()
+    if method not in names:
+        raise unknown_name("method", method, names)
     tol = _check_tolerance(tol)
     single = len(ps) == 1
     tables = [check_table(p, "p" if single else f"ps[{k}]") for k, p in enumerate(ps)]
+    if method != "broja":
+        return [find_measure(method).decompose(table) for table in tables]
     results: list[PID] = []
     for found in attempt_many(tables, solver=solver, tol=tol, **options):
         if isinstance(found, NotCertified):
@@ -201,17 +194,17 @@ def estimate(
     Args:
         x1, x2: features, (N,) or (N, ...): numbers, or one column of names.
         y: N class labels of any kind.
-        method: "clusters": each source is discretised, the table of symbols is decomposed exactly.
+        method: a name of `estimators.ESTIMATORS`; "clusters": each source is discretised, the table of symbols is
+            decomposed exactly.
         groups: N names of the leakage unit (person, film); resamples and cross-fitting then go by group.
         seed: of k-means, folds, resamples and permutations.
         n_boot: resamples for `.corrected` and `.interval`; 0 for none.
         n_null: label permutations for `.null`; 0 for none.
-        kw: options of the method, see `clusters.Options`.
+        kw: options of the method, see its module.
 
     Raises:
         InputError: for rows that cannot be used (lengths, NaN, missing labels, one class, constant source, too few rows
             for the alphabet), an unknown method or option.
-        NotBuiltYetError: for a method that is planned.
         NotCertified: if the table's decomposition cannot be certified.
 
     Example:
@@ -220,7 +213,5 @@ def estimate(
         >>> estimate(x1, x2, x1 ^ x2, seed=0).synergy > 0.99
         True
     """
-    _check_name("method", method, ESTIMATORS, PLANNED_ESTIMATORS)
-    from mmcore.information.clusters import estimate_clusters
-
-    return estimate_clusters(x1, x2, y, groups=groups, seed=seed, n_boot=n_boot, n_null=n_null, **kw).pid
+    function = find_estimator(method).load()
+    return function(x1, x2, y, groups=groups, seed=seed, n_boot=n_boot, n_null=n_null, **kw)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import WORLDS, planted, planted_shared, product
 
-from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.errors import InputError
 from mmcore.information import pid
 from mmcore.information.certificate import lower_bound, round_to_tables, upper_bound
 from mmcore.information.entropy import co_information, conditional_mutual_information, mutual_information
@@ -271,9 +271,3 @@ def test_two_labels_refuses_more():
     with pytest.raises(InputError) as caught:
         pid.decompose(np.random.default_rng(0).dirichlet(np.ones(27)).reshape(3, 3, 3), solver="two_labels")
     assert caught.value.remedy == "Use solver='auto'."
-
-
-@pytest.mark.parametrize("method", pid.PLANNED_MEASURES)
-def test_planned_measures_say_so(method):
-    with pytest.raises(NotBuiltYetError, match="broja"):
-        pid.decompose(GOOD, method=method)

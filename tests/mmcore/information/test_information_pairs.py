@@ -7,7 +7,6 @@ import pytest
 from worlds import binary_entropy, planted, sample, vectors
 
 from mmcore.data import from_arrays
-from mmcore.errors import InputError, NotBuiltYetError
 from mmcore.information.pairs import estimate_dataset
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
@@ -175,5 +174,5 @@ def test_a_wrong_call_raises():
     assert caught.value.remedy == "Did you mean 'n_boot'?"
     with pytest.raises(InputError):
         estimate_dataset(ds, label="lable")
-    with pytest.raises(NotBuiltYetError, match="gaussian"):
-        estimate_dataset(ds, options={"method": "gaussian"})
+    with pytest.raises(InputError, match="clusters"):
+        estimate_dataset(ds, options={"method": "clutters"})

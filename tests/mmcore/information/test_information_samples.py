@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from worlds import WORLDS, gate, planted, planted_shared, sample, through, vectors
 
-from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.errors import InputError
 from mmcore.information import pid
 from mmcore.information.clusters import Options, choose_clusters
 from mmcore.information.discretise import cross_fit, fit, fold_units
@@ -236,9 +236,3 @@ def test_unusable_rows_are_named(x1, x2, y, options, argument, words):
     assert words in caught.value.received
     assert caught.value.allowed
     assert caught.value.remedy
-
-
-@pytest.mark.parametrize("method", pid.PLANNED_ESTIMATORS)
-def test_planned_methods_say_so(method):
-    with pytest.raises(NotBuiltYetError, match="clusters"):
-        pid.estimate(X1, X2, Y, method=method)

@@ -1,0 +1,61 @@
+"""The estimators of `pid.estimate`: from rows of any kind to a decomposition.
+
+Each is a function `(x1, x2, y, *, groups, seed, n_boot, n_null, **options) -> PID` in a module of its own, imported
+when its name is asked for, because some need torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from importlib import import_module
+
+from mmcore.errors import unknown_name
+from mmcore.information.atoms import PID
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimator:
+    """An estimator: its name, `module:function`, where it comes from, and what it suits."""
+
+    name: str
+    place: str
+    reference: str
+    suits: str
+
+    def load(self) -> Callable[..., PID]:
+        """Return the function."""
+        module, function = self.place.split(":")
+        return getattr(import_module(module), function)
+
+
+ESTIMATORS = (
+    Estimator(
+        "clusters",
+        "mmcore.information.clusters:estimate",
+        "Liang et al. 2023, thesis section 3.2.1, repaired",
+        "any sources; what the clusters hold of the label",
+    ),
+)
+
+
+def available_estimators() -> list[str]:
+    """Return the names that `pid.estimate(method=...)` takes.
+
+    Example:
+        >>> "clusters" in available_estimators()
+        True
+    """
+    return [entry.name for entry in ESTIMATORS]
+
+
+def find_estimator(name: str) -> Estimator:
+    """Return the estimator called `name`.
+
+    Raises:
+        InputError: for an unknown name, with the valid ones.
+    """
+    for entry in ESTIMATORS:
+        if entry.name == name:
+            return entry
+    raise unknown_name("method", name, available_estimators())

@@ -1,0 +1,73 @@
+"""Rows drawn again: bootstrap, subsamples and permuted labels, by the unit of leakage where there is one.
+
+Rows of one group (person, film) are not independent, so whole groups are drawn (Davison and Hinkley 1997, section 3.8).
+A label permutation keeps the joint distribution of the sources and the label frequencies and breaks what ties them:
+with groups, each group's labels are permuted within the group, which also keeps the label frequencies of each group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcore.errors import InputError
+from mmcore.seeds import stream
+
+Codes = NDArray[np.int64]
+
+
+def bootstrap_rows(n_rows: int, groups: Codes | None, n_draws: int, *, seed: int) -> Iterator[Codes]:
+    """Yield `n_draws` arrays of row indices, drawn with replacement: rows, or whole groups.
+
+    Args:
+        n_rows: number of rows N.
+        groups: group of each row as codes 0..G-1, or None.
+        seed: of the draws.
+
+    Raises:
+        InputError: for fewer than two groups.
+
+    Example:
+        >>> [len(rows) for rows in bootstrap_rows(5, None, 2, seed=0)]
+        [5, 5]
+    """
+    generator = stream(seed, "bootstrap rows")
+    if groups is None:
+        for _ in range(n_draws):
+            yield np.sort(generator.integers(0, n_rows, n_rows))
+        return
+    n_groups = int(groups.max()) + 1
+    if n_groups < 2:
+        raise InputError("groups", f"{n_groups} group", "at least two groups", "Resample rows: leave groups out.")
+    members = _members(groups, n_groups)
+    for _ in range(n_draws):
+        drawn = np.sort(generator.integers(0, n_groups, n_groups))
+        yield np.concatenate([members[k] for k in drawn])
+
+
+def permuted_labels(labels: Codes, groups: Codes | None, n_draws: int, *, seed: int) -> Iterator[Codes]:
+    """Yield `n_draws` permutations of `labels` (N,), within groups where there are any.
+
+    Example:
+        >>> drawn = next(permuted_labels(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), 1, seed=0))
+        >>> drawn.tolist()
+        [0, 0, 1, 1]
+    """
+    generator = stream(seed, "permuted labels")
+    members = None if groups is None else _members(groups, int(groups.max()) + 1)
+    for _ in range(n_draws):
+        if members is None:
+            yield generator.permutation(labels)
+            continue
+        drawn = labels.copy()
+        for rows in members:
+            drawn[rows] = labels[generator.permutation(rows)]
+        yield drawn
+
+
+def _members(groups: Codes, n_groups: int) -> list[Codes]:
+    order = np.argsort(groups, kind="stable")
+    ends = np.cumsum(np.bincount(groups, minlength=n_groups))[:-1]
+    return [rows.astype(np.int64) for rows in np.split(order, ends)]
