@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_HOME ?= $(CURDIR)/.prefect
 
-.PHONY: help setup system data report test test-all service browser lint format bench docs clean
+.PHONY: help setup system data report test test-all service browser lint format bench experiments docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -49,7 +49,7 @@ lint: setup ## Style, layers and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
-	@$(BIN)/mypy mmcore tasks flows
+	@$(BIN)/mypy mmcore tasks flows experiments
 
 format: setup ## Let ruff lay out the code
 	@$(BIN)/ruff check --fix .
@@ -57,6 +57,9 @@ format: setup ## Let ruff lay out the code
 
 bench: setup ## Time our solvers beside cvxpy and Clarabel, as ratios in one run
 	@$(BIN)/python -m benchmarks
+
+experiments: setup ## Compute the published tables and figures again; fails where a number is outside its tolerance
+	@$(BIN)/dvc repro experiments/dvc.yaml
 
 docs: setup ## Build the pages into site/
 	@$(BIN)/mkdocs build --strict --quiet
