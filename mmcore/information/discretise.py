@@ -188,7 +188,7 @@ def fold_units(groups: Codes | None, n_rows: int, n_folds: int, *, seed: int) ->
     return fold_of[units]
 
 
-def _matched(reference: Discretiser, other: Discretiser, x: Float) -> Codes:
+def matched(reference: Discretiser, other: Discretiser, x: Float) -> Codes:
     """Return for each symbol of `other` the nearest symbol of `reference`, one to one, judged on the rows `x`."""
     from scipy.optimize import linear_sum_assignment
 
@@ -234,5 +234,5 @@ def cross_fit(
     for fold in range(int(folds.max()) + 1):
         held = folds == fold
         without = fit(x[~held], reference.n_symbols, kind=kind, components=components, seed=seed)
-        symbols[held] = _matched(reference, without, x[~held])[without.apply(x[held])]
+        symbols[held] = matched(reference, without, x[~held])[without.apply(x[held])]
     return symbols, reference
