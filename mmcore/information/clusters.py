@@ -124,6 +124,19 @@ def choose_clusters(distinct: tuple[int, int], n_classes: int, n_rows: int, opti
     return (few, other) if first <= second else (other, few)
 
 
+def check_rows(n_rows: int, shape: tuple[int, int, int], options: Options) -> None:
+    """Raise InputError where the rows are too few for the alphabet (n1, n2, |Y|).
+
+    Example:
+        >>> check_rows(64, (4, 4, 2), Options())
+    """
+    n_cells = shape[0] * shape[1] * shape[2]
+    if n_rows < options.min_rows_per_cell * n_cells:
+        received = f"{n_rows} rows for {shape[0]} x {shape[1]} x {shape[2]} = {n_cells} cells"
+        allowed = f"at least {options.min_rows_per_cell:g} rows a cell"
+        raise InputError("x1, x2, y", received, allowed, "Collect more rows, or ask for fewer clusters or classes.")
+
+
 def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[int, int], dict[str, Any]]:
     """Return the cell of each row, the alphabet sizes and what to record about the discretisation."""
     n_rows, most = len(samples.labels), options.max_clusters
@@ -139,11 +152,7 @@ def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[
     ]
     (symbols1, fitted1), (symbols2, fitted2) = found
     n1, n2 = fitted1.n_symbols, fitted2.n_symbols
-    n_cells = n1 * n2 * samples.n_classes
-    if n_rows < options.min_rows_per_cell * n_cells:
-        received = f"{n_rows} rows for {n1} x {n2} x {samples.n_classes} = {n_cells} cells"
-        allowed = f"at least {options.min_rows_per_cell:g} rows a cell"
-        raise InputError("x1, x2, y", received, allowed, "Collect more rows, or ask for fewer clusters or classes.")
+    check_rows(n_rows, (n1, n2, samples.n_classes), options)
     record = {
         "n_rows": n_rows,
         "n_groups": None if samples.groups is None else int(samples.groups.max()) + 1,
@@ -197,15 +206,45 @@ def estimate_clusters(
     samples = check_samples(x1, x2, y, groups)
     cells, (n1, n2), record = _table(samples, options, seed)
     shape = (n1, n2, samples.n_classes)
-    n_cells = n1 * n2 * samples.n_classes
+    return estimate_cells(
+        cells, shape, samples.groups, options=options, record=record, seed=seed, n_boot=n_boot, n_null=n_null
+    )
+
+
+def estimate_cells(
+    cells: Codes,
+    shape: tuple[int, int, int],
+    groups: Codes | None,
+    *,
+    options: Options,
+    record: dict[str, Any],
+    seed: int = 0,
+    n_boot: int = 0,
+    n_null: int = 0,
+) -> Clustered:
+    """Return the estimate from the cell of each row, `(symbol1 * n2 + symbol2) * n_classes + label`.
+
+    Args:
+        cells: (N,) codes below n1 n2 |Y|.
+        shape: (n1, n2, |Y|).
+        groups: group of each row as codes, or None.
+        record: what to add to the diagnostics.
+
+    Example:
+        >>> cells = np.array([0, 3, 5, 6] * 50)     # exclusive or
+        >>> found = estimate_cells(cells, (2, 2, 2), None, options=Options(), record={})
+        >>> round(found.pid.synergy, 6)
+        1.0
+    """
+    n_cells = shape[0] * shape[1] * shape[2]
     counts = np.bincount(cells, minlength=n_cells).astype(np.float64)
     table = decompose((counts / counts.sum()).reshape(shape), solver=options.solver, tol=options.tol)
 
     resample_tol = max(options.tol, 1e-6)
-    resampled = list(resampled_counts(cells, n_cells, samples.groups, n_boot, seed=seed)) if n_boot else []
+    resampled = list(resampled_counts(cells, n_cells, groups, n_boot, seed=seed)) if n_boot else []
     draws, failed = _atoms_of(resampled, shape, resample_tol)
-    sources = cells // samples.n_classes
-    permuted = permuted_counts(sources, samples.labels, samples.n_classes, n_cells, n_null, seed=seed)
+    sources = cells // shape[2]
+    permuted = permuted_counts(sources, cells % shape[2], shape[2], n_cells, n_null, seed=seed)
     null, null_failed = _atoms_of(list(permuted), shape, resample_tol)
 
     raw = np.array([getattr(table, name) for name in ATOMS])
