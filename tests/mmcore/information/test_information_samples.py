@@ -1,7 +1,9 @@
 """Rows: planted worlds recovered, clusters, folds, intervals, nulls, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from worlds import WORLDS, gate, planted, planted_shared, sample, through, vectors
 
 from mmcore.errors import InputError
@@ -9,6 +11,7 @@ from mmcore.information import pid
 from mmcore.information.clusters import Options, choose_clusters
 from mmcore.information.discretise import cross_fit, fit, fold_units
 from mmcore.information.interval import corrected, interval, resampled_counts
+from mmcore.information.samples import check_samples, features
 
 ATOMS = pid.ATOMS
 
@@ -214,7 +217,12 @@ def with_nan(x, value=np.nan):
         (X1, X2, with_nan(Y), {}, "y", "1 missing, the first in row 7"),
         (X1, X2, np.where(Y == 0, None, "a"), {}, "y", "100 missing"),
         (X1, X2, np.zeros(200), {}, "y", "one class"),
-        (X1, X2, X1[:, 0], {}, "y", "200 distinct numbers"),
+        (X1, X2, np.where(Y == 0, np.inf, X1[:, 0]), {}, "y", "100 infinite, the first in row 0"),
+        (X1 + 1j, X2, Y, {}, "x1", "dtype complex128"),
+        (X1[:, 0].astype("datetime64[s]"), X2, Y, {}, "x1", "dtype datetime64[s]"),
+        (np.ma.masked_less(X1, -1.0), X2, Y, {}, "x1", "masked values"),
+        ([[1.0], [2.0, 3.0]], X2, Y, {}, "x1", "list"),
+        (["same"] * 200, X2, Y, {}, "x1", "constant"),
         (X1[:0], X2[:0], Y[:0], {}, "x1", "no rows"),
         (X1, X2, Y, {"clusters": 12}, "x1, x2, y", "200 rows for 12 x 12 x 2 = 288 cells"),
         (X1, X2, Y, {"groups": np.arange(100)}, "groups", "100 rows"),
@@ -236,3 +244,76 @@ def test_unusable_rows_are_named(x1, x2, y, options, argument, words):
     assert words in caught.value.received
     assert caught.value.allowed
     assert caught.value.remedy
+
+
+FORMS = np.random.default_rng(0).integers(0, 4, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("bool", FORMS > 1),
+        *[(kind, FORMS.astype(kind)) for kind in ("int8", "uint64", "float16", "float32", "float64", "S1", "U1")],
+        ("object numbers", FORMS.astype(object)),
+        ("object names", np.array([f"name {k}" for k in FORMS], dtype=object)),
+        ("list", FORMS.tolist()),
+        ("image", np.repeat(FORMS, 2 * 3 * 3).reshape(60, 2, 3, 3).astype(np.uint8)),
+        ("fortran", np.asfortranarray(np.stack([FORMS, 2.0 * FORMS], axis=1))),
+        ("strided", np.stack([FORMS, FORMS], axis=1)[:, ::2]),
+        ("series", pd.Series(FORMS)),
+        ("series of names", pd.Series([f"name {k}" for k in FORMS])),
+        ("series of categories", pd.Series([f"name {k}" for k in FORMS], dtype="category")),
+        ("nullable series", pd.Series(FORMS, dtype="Int64")),
+        ("frame", pd.DataFrame({"a": FORMS, "b": FORMS * 0.5})),
+        ("sparse", sparse.csr_array(FORMS[:, None])),
+    ],
+)
+def test_any_form_of_the_same_rows_gives_the_same_rows(name, form):
+    read = features(form, "x1")
+    assert read.dtype == np.float64 and len(read) == 60
+    expected = FORMS > 1 if name == "bool" else FORMS
+    assert same_partition(np.unique(read, axis=0, return_inverse=True)[1], expected)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16", "int64", "bool"])
+def test_torch_tensors_are_read(kind):
+    torch = pytest.importorskip("torch")
+    tensor = torch.as_tensor(FORMS).to(getattr(torch, kind))
+    tensor = tensor.requires_grad_() if tensor.is_floating_point() else tensor
+    assert features(tensor, "x1").ravel().tolist() == (FORMS > 0 if kind == "bool" else FORMS).astype(float).tolist()
+
+
+def test_finite_float64_rows_are_not_copied():
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    assert np.shares_memory(features(x, "x1"), x)
+    x[3, 1] = -0.0  # equal rows must be equal bytes
+    assert not np.signbit(features(x, "x1")[3, 1])
+    assert np.signbit(x[3, 1])
+
+
+def test_a_memory_map_is_read(tmp_path):
+    np.save(tmp_path / "x.npy", FORMS.astype(np.float32))
+    assert features(np.load(tmp_path / "x.npy", mmap_mode="r"), "x1").ravel().tolist() == FORMS.tolist()
+
+
+def test_a_continuous_label_is_cut_into_quantiles_and_says_where():
+    y = np.random.default_rng(0).permutation(np.arange(400) / 400.0)
+    samples = check_samples(X1.repeat(2, axis=0), X2.repeat(2, axis=0), y)
+    assert samples.label_edges == pytest.approx((0.249375, 0.49875, 0.748125))  # quantiles of 0, 1/400, ..., 399/400
+    assert samples.labels.tolist() == np.floor(4 * y).astype(int).tolist()
+    assert check_samples(X1, X2, X1[:, 0], label_bins=7).n_classes == 7
+
+
+@pytest.mark.parametrize(
+    "y", [np.arange(200.0), np.arange(200), [f"film {k}" for k in range(200)], np.arange(200) % 8 / 8]
+)
+def test_integers_names_and_few_numbers_stay_classes(y):
+    samples = check_samples(X1, X2, y)
+    assert samples.label_edges is None
+    assert samples.n_classes == len(set(np.asarray(y).tolist()))
+
+
+def test_a_label_of_one_value_and_some_noise_has_one_class():
+    y = np.r_[np.full(170, 0.5), np.linspace(0.6, 0.9, 30)]  # all quantiles coincide, nothing lies below them
+    with pytest.raises(InputError, match="one class"):
+        check_samples(X1, X2, y)
