@@ -45,6 +45,7 @@ class Options:
         min_rows_per_cell: fewer than this on average is refused.
         solver: of the table; resamples are solved by "auto".
         tol: width of the certified interval of the table, bits; of the resamples 1e-6 at the narrowest.
+        label_bins: quantiles that a continuous label is cut into.
     """
 
     clusters: int | str | tuple[int, int] = "auto"
@@ -57,6 +58,7 @@ class Options:
     min_rows_per_cell: float = 1.0
     solver: str = "auto"
     tol: float = 1e-9
+    label_bins: int = 4
 
     def __post_init__(self) -> None:
         if self.discretiser not in KINDS:
@@ -158,6 +160,7 @@ def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[
         "n_groups": None if samples.groups is None else int(samples.groups.max()) + 1,
         "clusters": [n1, n2],
         "n_classes": samples.n_classes,
+        "label_edges": None if samples.label_edges is None else list(samples.label_edges),
         "lossless": [fitted1.lossless, fitted2.lossless],
         "n_folds": 1 if folds is None else int(folds.max()) + 1,
     }
@@ -203,7 +206,7 @@ def estimate_clusters(
     for name, value in (("n_boot", n_boot), ("n_null", n_null)):
         if not isinstance(value, (int, np.integer)) or value < 0 or (name == "n_boot" and value == 1):
             raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
-    samples = check_samples(x1, x2, y, groups)
+    samples = check_samples(x1, x2, y, groups, label_bins=options.label_bins)
     cells, (n1, n2), record = _table(samples, options, seed)
     shape = (n1, n2, samples.n_classes)
     return estimate_cells(
