@@ -19,6 +19,8 @@ Float = NDArray[np.float64]
 
 LN2 = float(np.log(2.0))
 
+_SMALLEST = 5e-324  # the smallest positive number: its logarithm stands in for that of zero, and is multiplied by zero
+
 
 def entropy(p: Any) -> float:
     """Return the joint entropy of all axes of `p`, in bits.
@@ -54,6 +56,13 @@ def mutual_information(p: Any) -> float:
     return float(mutual_information_many(np.asarray(p, dtype=np.float64)))
 
 
+def _negative_entropy(p: Float, axes: int) -> Float:
+    """Return sum p ln p over the last `axes` axes; a logarithm per cell, which no product of margins can underflow."""
+    terms = np.log(np.maximum(p, _SMALLEST))
+    terms *= p
+    return terms.reshape(*p.shape[: p.ndim - axes], -1).sum(axis=-1)
+
+
 def mutual_information_many(p: Float) -> Float:
     """Return I(X;Y) of each table in `p` (..., |X|, |Y|) as an array (...), in bits.
 
@@ -61,8 +70,8 @@ def mutual_information_many(p: Float) -> Float:
         >>> mutual_information_many(np.full((3, 2, 2), 0.25)).tolist()
         [0.0, 0.0, 0.0]
     """
-    product = p.sum(axis=-1, keepdims=True) * p.sum(axis=-2, keepdims=True)
-    return np.asarray(rel_entr(p, product).sum(axis=(-2, -1)) / LN2)
+    x, y = _negative_entropy(p.sum(axis=-1), 1), _negative_entropy(p.sum(axis=-2), 1)
+    return np.asarray((_negative_entropy(p, 2) - x - y) / LN2)
 
 
 def conditional_mutual_information(p: Any) -> float:

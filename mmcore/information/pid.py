@@ -10,7 +10,8 @@ then carry the error of the sample and what the clusters leave out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import ATOMS, PID, NotCertified
 from mmcore.information.certificate import Union
-from mmcore.information.entropy import mutual_information
+from mmcore.information.entropy import mutual_information_many
 from mmcore.information.estimators import find_estimator
 from mmcore.information.measures import available_measures, find_measure
 
@@ -72,19 +73,87 @@ def check_table(p: Any, argument: str = "p") -> Float:
     return table / total
 
 
-def _assemble(p: Float, union: Union) -> PID:
-    """Return the atoms of table `p` given its union information."""
-    information1, information2 = mutual_information(p.sum(axis=1)), mutual_information(p.sum(axis=0))
-    both = mutual_information(p.reshape(-1, p.shape[2]))
+def check_tables(ps: Any) -> Float | list[Float]:
+    """Return each table as `check_table` does; those that come as one array (B, |X1|, |X2|, |Y|) as one array.
+
+    Raises:
+        InputError: as `check_table`, for the first table concerned, by its place.
+    """
+    if isinstance(ps, np.ndarray) and ps.ndim == 4 and ps.size and ps.dtype.kind in "fiub":
+        tables = np.array(ps, dtype=np.float64)
+        totals = np.einsum("bijy->b", tables)
+        if tables.min() >= 0.0 and np.abs(totals - 1.0).max() <= _MASS_TOLERANCE:
+            tables /= totals[:, None, None, None]
+            return tables
+    single = len(ps) == 1
+    return [check_table(p, "p" if single else f"ps[{k}]") for k, p in enumerate(ps)]
+
+
+def _marginals(ps: Float) -> tuple[Float, Float]:
+    """Return p(x1,y) and p(x2,y) of tables (B, n1, n2, l); einsum is several times faster here than sum."""
+    return np.einsum("bijy->biy", ps), np.einsum("bijy->bjy", ps)
+
+
+def _assemble(ps: Float, a: Float, b: Float, lower: Float, upper: Float) -> Float:
+    """Return (B, 7): the atoms, gap, lower and upper of tables `ps` given intervals (B,) of the union information."""
+    information1, information2 = mutual_information_many(a), mutual_information_many(b)
+    both = mutual_information_many(ps.reshape(len(ps), -1, ps.shape[3]))
+    value = 0.5 * (lower + upper)
     # p itself is a coupling, and every coupling holds both sources: these two bounds are always valid.
-    upper = min(union.upper, both)
-    lower = min(max(union.lower, information1, information2), upper)
+    upper = np.minimum(upper, both)
+    lower = np.minimum(np.maximum(lower, np.maximum(information1, information2)), upper)
+    value = np.minimum(np.maximum(value, lower), upper)
+    redundancy = information1 + information2 - value
+    gap = upper - lower
+    return np.stack([redundancy, value - information2, value - information1, both - value, gap, lower, upper], axis=1)
+
+
+def _solve_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) -> tuple[Float, list[Union] | None]:
+    """Return `_assemble` of checked tables of one shape, and what the engines say (None: all by closed form)."""
+    from mmcore.information.solvers import union_arrays
+
+    a, b = _marginals(ps)
+    lower, upper, unions = union_arrays(a, b, solver=solver, tol=tol, **options)
+    return _assemble(ps, a, b, lower, upper), unions
+
+
+def attempt_many(
+    tables: Sequence[Float], *, solver: str = "auto", tol: float = 1e-9, **options: Any
+) -> list[PID | NotCertified]:
+    """Return for each checked table its decomposition, or the error that says why there is none.
+
+    Args:
+        tables: (B, |X1|, |X2|, |Y|), or a sequence of tables of any shapes; those of one shape are solved together.
+
+    Example:
+        >>> attempt_many([np.full((2, 2, 2), 0.125)])[0].synergy < 1e-15
+        True
+    """
+    found: list[PID | NotCertified | None] = [None] * len(tables)
+    for members, stack in _by_shape(tables):
+        values, unions = _solve_batch(stack, solver, tol, options)
+        certified = values[:, 4] <= tol
+        rows = values.tolist()
+        for place, (k, row) in enumerate(zip(members, rows)):
+            union = _CLOSED if unions is None else unions[place]
+            if certified[place]:
+                found[k] = _result(row, union)
+            else:
+                found[k] = NotCertified(row[5], row[6], tol, solver=union.solver, status=union.status)
+    return [result for result in found if result is not None]
+
+
+_CLOSED = Union(0.0, 0.0, "solved", "two_labels", 0)
+
+
+def _result(row: list[float], union: Union) -> PID:
+    redundancy, unique1, unique2, synergy, gap, lower, upper = row
     return PID(
-        redundancy=information1 + information2 - upper,
-        unique1=upper - information2,
-        unique2=upper - information1,
-        synergy=both - upper,
-        gap=upper - lower,
+        redundancy=redundancy,
+        unique1=unique1,
+        unique2=unique2,
+        synergy=synergy,
+        gap=gap,
         union_lower=lower,
         union_upper=upper,
         status="certified",
@@ -94,27 +163,43 @@ def _assemble(p: Float, union: Union) -> PID:
     )
 
 
-def attempt_many(
-    tables: Sequence[Float], *, solver: str = "auto", tol: float = 1e-9, **options: Any
-) -> list[PID | NotCertified]:
-    """Return for each checked table its decomposition, or the error that says why there is none.
+def _by_shape(tables: Sequence[Float]) -> Iterator[tuple[Sequence[int], Float]]:
+    """Yield the places and the stack (B, |X1|, |X2|, |Y|) of the tables of each shape."""
+    if isinstance(tables, np.ndarray):
+        if len(tables):
+            yield range(len(tables)), tables
+        return
+    shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for k, table in enumerate(tables):
+        shapes[table.shape].append(k)
+    for members in shapes.values():
+        yield members, np.stack([tables[k] for k in members])
+
+
+def atoms_many(ps: Any, *, tol: float = 1e-9) -> tuple[Float, Float]:
+    """Return the atoms (B, 4), in the order of `ATOMS`, and the certified gaps (B,) of many tables, in bits.
+
+    The numbers of `decompose_many` as arrays, for resamples; a table that is not certified to `tol` is a row of NaN,
+    its gap tells by how much.
+
+    Args:
+        ps: (B, |X1|, |X2|, |Y|), each table summing to one.
+        tol: largest width of the certified interval, bits.
+
+    Raises:
+        InputError: as `decompose`, for the first table concerned.
 
     Example:
-        >>> attempt_many([np.full((2, 2, 2), 0.125)])[0].synergy
-        0.0
+        >>> values, gaps = atoms_many(np.full((3, 2, 2, 2), 0.125))
+        >>> values.shape, bool(gaps.max() < 1e-12)
+        ((3, 4), True)
     """
-    from mmcore.information.solvers import union_many
-
-    unions = union_many([(p.sum(axis=1), p.sum(axis=0)) for p in tables], solver=solver, tol=tol, **options)
-    found: list[PID | NotCertified] = []
-    for p, union in zip(tables, unions):
-        result = _assemble(p, union)
-        if result.gap is not None and result.gap <= tol:
-            found.append(result)
-        else:
-            lower, upper = float(result.union_lower or 0.0), float(result.union_upper or 0.0)
-            found.append(NotCertified(lower, upper, tol, solver=union.solver, status=union.status))
-    return found
+    tol = _check_tolerance(tol)
+    values = np.empty((len(ps), 7))
+    for members, stack in _by_shape(check_tables(ps)):
+        values[members], _ = _solve_batch(stack, "auto", tol, {})
+    values[~(values[:, 4] <= tol), :4] = np.nan
+    return values[:, :4], values[:, 4]
 
 
 def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float = 1e-9, **options: Any) -> PID:
@@ -165,8 +250,7 @@ def decompose_many(
     if method not in names:
         raise unknown_name("method", method, names)
     tol = _check_tolerance(tol)
-    single = len(ps) == 1
-    tables = [check_table(p, "p" if single else f"ps[{k}]") for k, p in enumerate(ps)]
+    tables = check_tables(ps)
     if method != "broja":
         return [find_measure(method).decompose(table) for table in tables]
     results: list[PID] = []

@@ -57,6 +57,18 @@ def _solve_interior(parts: list[Part], tol: float, options: dict[str, Any]) -> l
     return [union for union in found if union is not None]
 
 
+def _solve_two_labels(parts: list[Part]) -> list[Union]:
+    """Solve parts of two labels together, whatever their numbers of symbols: empty symbols fill the smaller ones."""
+    if not parts:
+        return []
+    n1, n2 = max(len(part.a) for part in parts), max(len(part.b) for part in parts)
+    a, b = np.zeros((len(parts), n1, 2)), np.zeros((len(parts), n2, 2))
+    for k, part in enumerate(parts):
+        a[k, : len(part.a)], b[k, : len(part.b)] = part.a, part.b
+    lower, upper = two_labels.union_information_many(a, b)
+    return [Union(low, high, "solved", "two_labels", 0) for low, high in zip(lower.tolist(), upper.tolist())]
+
+
 def _solve(parts: list[Part], solver: str, tol: float, options: dict[str, Any]) -> list[Union]:
     if solver == "cvxpy":
         return [convex.union_information(part.a, part.b, tol=tol, **options) for part in parts]
@@ -66,7 +78,7 @@ def _solve(parts: list[Part], solver: str, tol: float, options: dict[str, Any]) 
     if solver == "two_labels" and not all(binary):
         labels = max(part.a.shape[1] for part in parts)
         raise InputError("solver", f"'two_labels' for {labels} labels", "at most 2 labels", "Use solver='auto'.")
-    closed = iter([two_labels.union_information(part.a, part.b) for part, two in zip(parts, binary) if two])
+    closed = iter(_solve_two_labels([part for part, two in zip(parts, binary) if two]))
     rest = iter(_solve_interior([part for part, two in zip(parts, binary) if not two], tol, options))
     return [next(closed) if two else next(rest) for two in binary]
 
@@ -88,6 +100,45 @@ def _combine(label_entropy: float, parts: list[Part], solved: list[Union | None]
     return Union(lower, upper, status, name, iterations, residual)
 
 
+def _check_options(solver: str, options: dict[str, Any]) -> None:
+    names = [entry.name for entry in SOLVERS]
+    if solver not in names:
+        raise unknown_name("solver", solver, names)
+    allowed = {"cvxpy": ("conic_solver", "max_iter"), "two_labels": ()}.get(solver, ("max_iter",))
+    for option in options:
+        if option not in allowed:
+            raise unknown_name(f"option of solver '{solver}'", option, allowed or ("none",))
+
+
+def union_arrays(
+    a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9, **options: Any
+) -> tuple[Float, Float, list[Union] | None]:
+    """Return lower and upper (B,) of the union information of B pairs of tables, in bits, and what the engines say.
+
+    Args:
+        a, b: (B, n1, l) and (B, n2, l) with the same label masses, each pair summing to one.
+        solver, tol, options: as in `union_many`.
+
+    Returns:
+        The two ends, and the results of the engines: None where all came from the closed form, which has nothing to
+        say (status "solved", no iterations).
+
+    Raises:
+        InputError: as `union_many`.
+
+    Example:
+        >>> a = np.array([[[0.5, 0.0], [0.25, 0.25]]])
+        >>> union_arrays(a, a)[1].round(6).tolist()
+        [0.311278]
+    """
+    _check_options(solver, options)
+    if a.shape[2] == 2 and solver in ("auto", "two_labels"):
+        lower, upper = two_labels.union_information_many(a, b)
+        return lower, upper, None
+    unions = union_many(list(zip(a, b)), solver=solver, tol=tol, **options)
+    return np.array([union.lower for union in unions]), np.array([union.upper for union in unions]), unions
+
+
 def union_many(
     tables: Sequence[tuple[Float, Float]], *, solver: str = "auto", tol: float = 1e-9, **options: Any
 ) -> list[Union]:
@@ -107,13 +158,7 @@ def union_many(
         >>> round(union_many([(a, a)])[0].upper, 6)
         0.311278
     """
-    names = [entry.name for entry in SOLVERS]
-    if solver not in names:
-        raise unknown_name("solver", solver, names)
-    allowed = {"cvxpy": ("conic_solver", "max_iter"), "two_labels": ()}.get(solver, ("max_iter",))
-    for option in options:
-        if option not in allowed:
-            raise unknown_name(f"option of solver '{solver}'", option, allowed or ("none",))
+    _check_options(solver, options)
     problems = [split(a, b) for a, b in tables]
     pending = [part for _, parts in problems for part in parts if part.exact is None]
     solved = iter(_solve(pending, solver, tol, dict(options))) if pending else iter(())
