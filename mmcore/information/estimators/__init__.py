@@ -36,6 +36,12 @@ ESTIMATORS = (
         "Liang et al. 2023, thesis section 3.2.1, repaired",
         "any sources; what the clusters hold of the label",
     ),
+    Estimator(
+        "posteriors",
+        "mmcore.information.posteriors.estimate:estimate",
+        "pid.md section 6, end; Guo et al. 2017 for calibration",
+        "any sources, wide ones too; what cross-fitted classifiers know of the label",
+    ),
 )
 
 
