@@ -81,10 +81,13 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
 
 def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
     from mmcore.evaluation.metrics import METRICS
-    from mmcore.information.pid import ESTIMATORS
+    from mmcore.information.estimators import available_estimators
+    from mmcore.information.solvers import SOLVERS
 
+    estimators = available_estimators()
     choices = (
-        ("estimate", "method", list(ESTIMATORS)),
+        ("estimate", "method", estimators),
+        ("estimate", "solver", [solver.name for solver in SOLVERS]),
         ("evaluate", "metric", ["auto", *(metric.name for metric in METRICS)]),
     )
     found = []
@@ -92,6 +95,10 @@ def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
         value = _block(content, group).get(key)
         if isinstance(value, str) and value not in valid:
             found.append(unknown_name(f"{group}.{key}", value, valid))
+    compared = _block(content, "estimate").get("compare")
+    for value in compared if isinstance(compared, list) else []:
+        if isinstance(value, str) and value not in estimators:
+            found.append(unknown_name("estimate.compare", value, estimators))
     seeds = _block(content, "train").get("seeds")
     if isinstance(seeds, list) and len(set(map(repr, seeds))) < len(seeds):
         remedy = "Name each seed once: the same seed twice is the same run."

@@ -59,16 +59,25 @@ class Validate(Group):
 
 
 class Estimate(Group):
-    """How the modalities interact."""
+    """How the modalities interact, and what is too uncertain to go on with."""
 
     method: str
+    compare: list[str]
+    rows: Literal["all", "heldout"]
     clusters: Count | Literal["auto"]
     max_clusters: Annotated[int, Field(ge=2)]
     components: Count
     n_folds: Annotated[int, Field(ge=2)]
     n_boot: Draws
+    n_null: Draws
     level: Level
     label_bins: Annotated[int, Field(ge=2)]
+    solver: str
+    tol: Positive
+    max_gap: Positive
+    max_residual: Positive
+    min_rows_per_cell: Positive
+    too_few_rows: Literal["fail", "report"]
 
 
 class Train(Group):
