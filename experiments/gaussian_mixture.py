@@ -8,8 +8,8 @@ Polar: the angle of a point's line tells nothing of Y alone, so R = U2 = 0. Tota
 (`mmcore.data.worlds.gaussian_mixture`). The table is integrated, not sampled: there is no sampling error.
 
 The thesis remarks that synergy seems independent of the norm. Of the two norms it draws that is nearly so (peaks of
-0.195 and 0.192 bit), but not in general: it rises and falls with the norm (`synergy_peaks` in the record: 0.021 bit at norm 0.25, 0.235 at 1.5,
-0.010 at 4).
+0.195 and 0.192 bit), but not in general: it rises and falls with the norm (`synergy_peaks` in the record: 0.021 bit at
+norm 0.25, 0.235 at 1.5, 0.010 at 4).
 """
 
 from __future__ import annotations

@@ -31,8 +31,9 @@ def panels(identity: str, label: str, parts: Sequence[Panel], *, x: str, y: str,
         x, y: names and units of the axes.
 
     Example:
-        >>> panels("p", "a line", [Panel("one", [0, 1], {"synergy": [0, 1]})], x="angle", y="bits").count("<path")
-        12
+        >>> drawn = panels("p", "a line", [Panel("one", [0, 1], {"synergy": [0, 1]})], x="angle", y="bits")
+        >>> "<title>synergy</title>" in drawn
+        True
     """
     rows = -(-len(parts) // columns)
     drawing = svg.Drawing(columns * WIDTH, rows * HEIGHT + 24)
@@ -41,7 +42,9 @@ def panels(identity: str, label: str, parts: Sequence[Panel], *, x: str, y: str,
     for k, part in enumerate(parts):
         _panel(drawing, part, (k % columns) * WIDTH, (k // columns) * HEIGHT, (low, high), x, y)
     _key(drawing, list(parts[0].curves), rows * HEIGHT + 14)
-    return str(drawing.render(identity, label)) + "\n"
+    # a file of its own says what it is; inside a page that is known
+    element = str(drawing.render(identity, label))
+    return element.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 
 
 def _colour(name: str, position: int) -> str:
