@@ -42,6 +42,18 @@ ESTIMATORS = (
         "pid.md section 6, end; Guo et al. 2017 for calibration",
         "any sources, wide ones too; what cross-fitted classifiers know of the label",
     ),
+    Estimator(
+        "neighbours",
+        "mmcore.information.neighbours.estimate:estimate",
+        "Ross 2014; Gao et al. 2017 for equal rows",
+        "sources of few columns, continuous, discrete or mixed; no training",
+    ),
+    Estimator(
+        "gaussian",
+        "mmcore.information.gaussian.estimate:estimate",
+        "Barrett 2015; Venkatesh et al. 2023",
+        "numeric sources and numeric targets of any width; linear dependence only",
+    ),
 )
 
 

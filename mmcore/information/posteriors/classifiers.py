@@ -72,11 +72,21 @@ def available_classifiers() -> list[str]:
     return [entry.name for entry in CLASSIFIERS]
 
 
-def fit_classifier(name: str, x: Float, labels: Codes, n_classes: int, *, seed: int) -> Callable[[Float], Float]:
-    """Return the fitted x (n, d) -> posteriors (n, |Y|), with one pseudo-row of the training prior mixed in.
+def mix_prior(posteriors: Float, labels: Codes) -> Float:
+    """Return (n p + prior) / (n + 1): the label frequencies of the n training rows as one more row.
 
-    Mixing keeps every posterior of a label that was seen above zero: q = (n p + prior) / (n + 1). A label that the
-    training rows lack has a prior of half a row.
+    Every posterior stays above zero. A label that the training rows lack counts as half a row in the prior.
+
+    Example:
+        >>> mix_prior(np.array([[1.0, 0.0]]), np.array([0, 1, 1])).round(4).tolist()
+        [[0.8333, 0.1667]]
+    """
+    counts = np.maximum(np.bincount(labels, minlength=posteriors.shape[1]).astype(np.float64), 0.5)
+    return np.asarray((len(labels) * posteriors + counts / counts.sum()) / (len(labels) + 1.0))
+
+
+def fit_classifier(name: str, x: Float, labels: Codes, n_classes: int, *, seed: int) -> Callable[[Float], Float]:
+    """Return the fitted x (n, d) -> posteriors (n, |Y|), with the training prior mixed in as one more row.
 
     Args:
         name: a name of `CLASSIFIERS`; x: (n, d) training rows; labels: (n,) codes below n_classes; seed: of the trees.
@@ -87,11 +97,10 @@ def fit_classifier(name: str, x: Float, labels: Codes, n_classes: int, *, seed: 
         >>> p.shape, bool((p > 0).all()), p.argmax(axis=1).tolist()
         ((4, 3), True, [0, 0, 1, 1])
     """
-    counts = np.maximum(np.bincount(labels, minlength=n_classes).astype(np.float64), 0.5)
-    prior, n_rows = counts / counts.sum(), len(labels)
     seen = np.unique(labels)
     if len(seen) == 1 or x.shape[1] == 0:  # nothing to tell apart, or nothing to tell it by
-        return lambda new: np.tile(prior, (len(new), 1))
+        prior = np.bincount(labels, minlength=n_classes) / len(labels)
+        return lambda new: mix_prior(np.tile(prior, (len(new), 1)), labels)
     model = next(entry for entry in CLASSIFIERS if entry.name == name).build(seed)
     with threadpool_limits(1):
         model.fit(x, labels)
@@ -100,6 +109,6 @@ def fit_classifier(name: str, x: Float, labels: Codes, n_classes: int, *, seed: 
         found = np.zeros((len(new), n_classes))
         with threadpool_limits(1):
             found[:, seen] = model.predict_proba(new)
-        return (n_rows * found + prior) / (n_rows + 1.0)
+        return mix_prior(found, labels)
 
     return posteriors

@@ -28,7 +28,7 @@ from mmcore.information.posteriors.calibration import (
     fit_temperature,
     log_loss,
 )
-from mmcore.information.posteriors.classifiers import available_classifiers, fit_classifier
+from mmcore.information.posteriors.classifiers import available_classifiers, fit_classifier, mix_prior
 from mmcore.seeds import stream, stream_seed
 
 Float = NDArray[np.float64]
@@ -146,7 +146,8 @@ def fit_posteriors(
     calibration = next(entry for entry in CALIBRATIONS if entry.name == plan.calibration)
     calibrate = calibration.fit(held_out[0], labels[held_out[1]])
     model = fit_classifier(best, z, labels, n_classes, seed=model_seed)
-    return lambda new: calibrate(model(new)), best
+    # mixed in once more: isotonic steps reach zero, and one such row would make the log loss infinite
+    return lambda new: mix_prior(calibrate(model(new)), labels), best
 
 
 def cross_fit(

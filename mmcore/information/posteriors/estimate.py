@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError
-from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.information.atoms import ATOMS, PID
 from mmcore.information.discretise import n_distinct
 from mmcore.information.posteriors.crossfit import CrossFitted, Plan, cross_fit, outer_folds
 from mmcore.information.posteriors.options import Options, check_resamples, read_options
 from mmcore.information.posteriors.symbols import View, choose_symbols, view_of
-from mmcore.information.posteriors.tables import Tables, atoms_many, decompose_tables, tables_of, uncertainty
+from mmcore.information.posteriors.tables import Tables, atoms_many, certified, decompose_tables, tables_of, uncertainty
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
 from mmcore.information.samples import Samples, check_samples
 
@@ -116,33 +116,6 @@ def _record(samples: Samples, views: list[View], fitted: list[CrossFitted | None
     }
 
 
-def finish(
-    views: list[View], samples: Samples, null_tables: Iterator[Tables], options: Any, *, seed: int, n_boot: int
-) -> tuple[PID, dict[str, Any], Float, Float | None, Float | None]:
-    """Return the PID of the views, how many resamples failed, raw atoms (4,), resampled and permuted atoms (n, 4).
-
-    Raises:
-        NotCertified: if the union information of the tables stays wider than `options.tol`.
-    """
-    labels, n_classes = samples.labels, samples.n_classes
-    found = decompose_tables([tables_of(views, labels, n_classes)], solver=options.solver, tol=options.tol)[0]
-    if isinstance(found, NotCertified):
-        raise found
-    tol = max(options.tol, 1e-6)
-    drawn = bootstrap_rows(len(labels), samples.groups, n_boot, seed=seed) if n_boot else iter(())
-    draws, failed = atoms_many((tables_of(views, labels, n_classes, rows) for rows in drawn), tol)
-    null, null_failed = atoms_many(null_tables, tol)
-    counts = {
-        "n_boot": n_boot,
-        "n_resamples_failed": failed,
-        "n_null": len(null) + null_failed,
-        "n_permutations_failed": null_failed,
-        "level": options.level,
-    }
-    raw = np.array([getattr(found, name) for name in ATOMS])
-    return found, counts, raw, draws if n_boot else None, null if counts["n_null"] else None
-
-
 def estimate(
     x1: Any,
     x2: Any,
@@ -181,12 +154,24 @@ def estimate(
         raise InputError("y", received, "at least two rows of each class", "Merge rare classes, or leave them out.")
     kept = as_symbols(samples, chosen.max_distinct, chosen.rows_per_cell)
     views, fitted = _fitted_views(samples, kept, chosen, seed)
-    null_tables = _permuted(samples, views, kept, chosen, n_null, seed)
-    found, counts, raw, draws, null = finish(views, samples, null_tables, chosen, seed=seed, n_boot=n_boot)
+    labels, n_classes, tol = samples.labels, samples.n_classes, max(chosen.tol, 1e-6)
+    three = tables_of(views, labels, n_classes)
+    found = certified(decompose_tables([three], solver=chosen.solver, tol=chosen.tol)[0])
+    drawn = bootstrap_rows(len(labels), samples.groups, n_boot, seed=seed) if n_boot else iter(())
+    draws, failed = atoms_many((tables_of(views, labels, n_classes, rows) for rows in drawn), tol)
+    null, null_failed = atoms_many(_permuted(samples, views, kept, chosen, n_null, seed), tol)
+    counts = {
+        "n_boot": n_boot,
+        "n_resamples_failed": failed,
+        "n_null": n_null,
+        "n_permutations_failed": null_failed,
+        "level": chosen.level,
+    }
+    raw = np.array([getattr(found, name) for name in ATOMS])
     return dataclasses.replace(
         found,
         method="posteriors",
         seed=seed,
         diagnostics={**found.diagnostics, **_record(samples, views, fitted, chosen), **counts},
-        **uncertainty(raw, draws, null, chosen.level),
+        **uncertainty(raw, draws if n_boot else None, null if n_null else None, chosen.level),
     )

@@ -60,7 +60,7 @@ def check_resamples(n_boot: Any, n_null: Any) -> None:
 
 
 def check_shared(options: Any) -> None:
-    """Raise unless `symbols`, `table`, `null`, `level`, `tol` and `label_bins` of `options` are valid.
+    """Raise unless `symbols`, `table`, `rows_per_cell`, `level`, `tol` and `label_bins` of `options` are valid.
 
     Raises:
         InputError: for the first that is not.
@@ -72,7 +72,8 @@ def check_shared(options: Any) -> None:
         check_integer("symbols", options.symbols, 2)
     check_integer("label_bins", options.label_bins, 2)
     check_name("table", options.table, TABLES)
-    check_name("null", options.null, NULLS)
+    if not options.rows_per_cell > 0:
+        raise InputError("rows_per_cell", options.rows_per_cell, "a positive number", "Pass for example 5.")
     if not 0.0 < options.level < 1.0:
         raise InputError("level", options.level, "a number between 0 and 1", "Pass for example level=0.95.")
     if not (np.isfinite(options.tol) and options.tol > 0):
@@ -118,10 +119,9 @@ class Options:
     def __post_init__(self) -> None:
         check_name("classifier", self.classifier, ["auto", *available_classifiers()])
         check_name("calibration", self.calibration, [entry.name for entry in CALIBRATIONS])
+        check_name("null", self.null, NULLS)
         for name, least in (("n_folds", 2), ("max_distinct", 0), ("components", 1), ("max_fit_rows", 10)):
             check_integer(name, getattr(self, name), least)
-        if not self.rows_per_cell > 0:
-            raise InputError("rows_per_cell", self.rows_per_cell, "a positive number", "Pass for example 5.")
         check_shared(self)
 
 

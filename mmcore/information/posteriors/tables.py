@@ -79,6 +79,21 @@ def decompose_tables(
     return found
 
 
+def certified(found: PID | NotCertified) -> PID:
+    """Return the decomposition, or raise the error that says why there is none.
+
+    Raises:
+        NotCertified: if that is what was found.
+
+    Example:
+        >>> certified(PID(0.0, 0.0, 0.0, 1.0)).synergy
+        1.0
+    """
+    if isinstance(found, NotCertified):
+        raise found
+    return found
+
+
 def atoms_many(many: Iterable[Tables], tol: float) -> tuple[Float, int]:
     """Return the atoms (n, 4) of those that could be certified, and how many could not.
 
@@ -87,7 +102,8 @@ def atoms_many(many: Iterable[Tables], tol: float) -> tuple[Float, int]:
         >>> atoms_many([(a, a, a)], 1e-6)[0].round(6).tolist()
         [[1.0, 0.0, 0.0, 0.0]]
     """
-    rows, failed, batch = [], 0, []
+    rows: list[PID | NotCertified] = []
+    batch: list[Tables] = []
     for three in many:
         batch.append(three)
         if len(batch) == _BATCH:
@@ -95,8 +111,7 @@ def atoms_many(many: Iterable[Tables], tol: float) -> tuple[Float, int]:
             batch = []
     rows += decompose_tables(batch, tol=tol) if batch else []
     atoms = [[getattr(row, name) for name in ATOMS] for row in rows if isinstance(row, PID)]
-    failed = len(rows) - len(atoms)
-    return np.array(atoms, dtype=np.float64).reshape(-1, len(ATOMS)), failed
+    return np.array(atoms, dtype=np.float64).reshape(-1, len(ATOMS)), len(rows) - len(atoms)
 
 
 def uncertainty(raw: Float, draws: Float | None, null: Float | None, level: float) -> dict[str, Any]:
