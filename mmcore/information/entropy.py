@@ -19,7 +19,8 @@ Float = NDArray[np.float64]
 
 LN2 = float(np.log(2.0))
 
-_SMALLEST = 5e-324  # the smallest positive number: its logarithm stands in for that of zero, and is multiplied by zero
+# The smallest normal number: changes no larger mass, and the logarithm of zero, multiplied by zero, becomes finite.
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 def entropy(p: Any) -> float:
@@ -58,7 +59,7 @@ def mutual_information(p: Any) -> float:
 
 def _negative_entropy(p: Float, axes: int) -> Float:
     """Return sum p ln p over the last `axes` axes; a logarithm per cell, which no product of margins can underflow."""
-    terms = np.log(np.maximum(p, _SMALLEST))
+    terms = np.log(p + _TINY)
     terms *= p
     return terms.reshape(*p.shape[: p.ndim - axes], -1).sum(axis=-1)
 
@@ -70,7 +71,8 @@ def mutual_information_many(p: Float) -> Float:
         >>> mutual_information_many(np.full((3, 2, 2), 0.25)).tolist()
         [0.0, 0.0, 0.0]
     """
-    x, y = _negative_entropy(p.sum(axis=-1), 1), _negative_entropy(p.sum(axis=-2), 1)
+    x = _negative_entropy(np.einsum("...xy->...x", p), 1)  # over short axes several times faster than sum
+    y = _negative_entropy(np.einsum("...xy->...y", p), 1)
     return np.asarray((_negative_entropy(p, 2) - x - y) / LN2)
 
 

@@ -11,24 +11,28 @@ then carry the error of the sample and what the clusters leave out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError, unknown_name
-from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.errors import InputError
+from mmcore.information.atoms import ATOMS, PID, NotCertified, results
 from mmcore.information.certificate import Union
 from mmcore.information.entropy import mutual_information_many
 from mmcore.information.estimators import find_estimator
-from mmcore.information.measures import available_measures, find_measure
+from mmcore.information.measures import find_measure
 
-__all__ = ["ATOMS", "PID", "NotCertified", "decompose", "decompose_many", "estimate"]
+if TYPE_CHECKING:
+    from mmcore.information.solvers import Unions
+
+__all__ = ["ATOMS", "PID", "NotCertified", "atoms_many", "decompose", "decompose_many", "estimate"]
 
 Float = NDArray[np.float64]
 
 _MASS_TOLERANCE = 1e-9
+_CLOSED = Union(0.0, 0.0, "solved", "two_labels", 0)  # what the closed form says of itself, always
 
 
 def _check_tolerance(tol: float) -> float:
@@ -53,6 +57,12 @@ def check_table(p: Any, argument: str = "p") -> Float:
         table = np.array(p, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(argument, type(p).__name__, "an array of numbers", f"Pass a dense array ({error}).") from error
+    if table.ndim == 3 and table.size:
+        # NaN and infinity fail these comparisons too: a good table is through here.
+        total = table.sum()
+        if abs(total - 1.0) <= _MASS_TOLERANCE and table.min() >= 0.0:
+            table /= total
+            return table
     if table.ndim != 3:
         shape = "x".join(map(str, table.shape)) or "a scalar"
         raise InputError(argument, f"rank {table.ndim} ({shape})", "rank 3: (|X1|, |X2|, |Y|)", "Reshape the table.")
@@ -66,11 +76,9 @@ def check_table(p: Any, argument: str = "p") -> Float:
         cell = tuple(int(k) for k in np.unravel_index(table.argmin(), table.shape))
         raise InputError(argument, f"negative mass {table[cell]:.6g} at {cell}", "mass >= 0", "Correct this cell.")
     total = float(table.sum())
-    if abs(total - 1.0) > _MASS_TOLERANCE:
-        side = "too much" if total > 1 else "missing"
-        received = f"mass {total:.10g} ({abs(total - 1.0):.4g} {side})"
-        raise InputError(argument, received, "a sum of one", f"Divide {argument} by {argument}.sum().")
-    return table / total
+    side = "too much" if total > 1 else "missing"
+    received = f"mass {total:.10g} ({abs(total - 1.0):.4g} {side})"
+    raise InputError(argument, received, "a sum of one", f"Divide {argument} by {argument}.sum().")
 
 
 def check_tables(ps: Any) -> Float | list[Float]:
@@ -79,10 +87,13 @@ def check_tables(ps: Any) -> Float | list[Float]:
     Raises:
         InputError: as `check_table`, for the first table concerned, by its place.
     """
+    if not isinstance(ps, np.ndarray) and len(ps) > 1 and len({np.shape(p) for p in ps}) == 1:
+        ps = np.array(ps)
     if isinstance(ps, np.ndarray) and ps.ndim == 4 and ps.size and ps.dtype.kind in "fiub":
         tables = np.array(ps, dtype=np.float64)
-        totals = np.einsum("bijy->b", tables)
-        if tables.min() >= 0.0 and np.abs(totals - 1.0).max() <= _MASS_TOLERANCE:
+        totals = tables.reshape(len(tables), -1).sum(axis=1)
+        # NaN and infinity fail these comparisons too.
+        if np.abs(totals - 1.0).max() <= _MASS_TOLERANCE and tables.min() >= 0.0:
             tables /= totals[:, None, None, None]
             return tables
     single = len(ps) == 1
@@ -94,18 +105,21 @@ def _marginals(ps: Float) -> tuple[Float, Float]:
     return np.einsum("bijy->biy", ps), np.einsum("bijy->bjy", ps)
 
 
-def _assemble(ps: Float, a: Float, b: Float, lower: Float, upper: Float) -> Float:
-    """Return (B, 7): the atoms, gap, lower and upper of tables `ps` given intervals (B,) of the union information."""
-    information1, information2 = mutual_information_many(a), mutual_information_many(b)
-    both = mutual_information_many(ps.reshape(len(ps), -1, ps.shape[3]))
-    value = 0.5 * (lower + upper)
+def _assemble(both: Float, union: Unions) -> Float:
+    """Return (7, B): the atoms, gap, lower and upper of tables with I(X1,X2;Y) = `both` and that union information."""
+    information1, information2, value, lower, upper, _ = union
     # p itself is a coupling, and every coupling holds both sources: these two bounds are always valid.
     upper = np.minimum(upper, both)
     lower = np.minimum(np.maximum(lower, np.maximum(information1, information2)), upper)
     value = np.minimum(np.maximum(value, lower), upper)
-    redundancy = information1 + information2 - value
-    gap = upper - lower
-    return np.stack([redundancy, value - information2, value - information1, both - value, gap, lower, upper], axis=1)
+    values = np.empty((7, len(both)))
+    values[0] = information1 + information2 - value
+    values[1] = value - information2
+    values[2] = value - information1
+    values[3] = both - value
+    values[4] = upper - lower
+    values[5], values[6] = lower, upper
+    return values
 
 
 def _solve_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) -> tuple[Float, list[Union] | None]:
@@ -113,12 +127,13 @@ def _solve_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) ->
     from mmcore.information.solvers import union_arrays
 
     a, b = _marginals(ps)
-    lower, upper, unions = union_arrays(a, b, solver=solver, tol=tol, **options)
-    return _assemble(ps, a, b, lower, upper), unions
+    union = union_arrays(a, b, solver=solver, tol=tol, **options)
+    both = mutual_information_many(ps.reshape(len(ps), -1, ps.shape[3]))
+    return _assemble(both, union), union.engines
 
 
 def attempt_many(
-    tables: Sequence[Float], *, solver: str = "auto", tol: float = 1e-9, **options: Any
+    tables: Float | Sequence[Float], *, solver: str = "auto", tol: float = 1e-9, **options: Any
 ) -> list[PID | NotCertified]:
     """Return for each checked table its decomposition, or the error that says why there is none.
 
@@ -129,51 +144,29 @@ def attempt_many(
         >>> attempt_many([np.full((2, 2, 2), 0.125)])[0].synergy < 1e-15
         True
     """
+    batches = _by_shape(tables)
+    if len(batches) == 1:
+        return _attempt_batch(batches[0][1], solver, tol, options)
     found: list[PID | NotCertified | None] = [None] * len(tables)
-    for members, stack in _by_shape(tables):
-        values, unions = _solve_batch(stack, solver, tol, options)
-        certified = values[:, 4] <= tol
-        rows = values.tolist()
-        for place, (k, row) in enumerate(zip(members, rows)):
-            union = _CLOSED if unions is None else unions[place]
-            if certified[place]:
-                found[k] = _result(row, union)
-            else:
-                found[k] = NotCertified(row[5], row[6], tol, solver=union.solver, status=union.status)
+    for members, stack in batches:
+        for k, result in zip(members, _attempt_batch(stack, solver, tol, options)):
+            found[k] = result
     return [result for result in found if result is not None]
 
 
-_CLOSED = Union(0.0, 0.0, "solved", "two_labels", 0)
+def _attempt_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) -> list[PID | NotCertified]:
+    values, unions = _solve_batch(ps, solver, tol, options)
+    return results(values, unions or _CLOSED, ps, tol)
 
 
-def _result(row: list[float], union: Union) -> PID:
-    redundancy, unique1, unique2, synergy, gap, lower, upper = row
-    return PID(
-        redundancy=redundancy,
-        unique1=unique1,
-        unique2=unique2,
-        synergy=synergy,
-        gap=gap,
-        union_lower=lower,
-        union_upper=upper,
-        status="certified",
-        solver=union.solver,
-        iterations=union.iterations,
-        diagnostics={"solver_status": union.status, "marginal_residual": union.residual},
-    )
-
-
-def _by_shape(tables: Sequence[Float]) -> Iterator[tuple[Sequence[int], Float]]:
-    """Yield the places and the stack (B, |X1|, |X2|, |Y|) of the tables of each shape."""
+def _by_shape(tables: Float | Sequence[Float]) -> list[tuple[Sequence[int], Float]]:
+    """Return the places and the stack (B, |X1|, |X2|, |Y|) of the tables of each shape."""
     if isinstance(tables, np.ndarray):
-        if len(tables):
-            yield range(len(tables)), tables
-        return
+        return [(range(len(tables)), tables)] if len(tables) else []
     shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for k, table in enumerate(tables):
         shapes[table.shape].append(k)
-    for members in shapes.values():
-        yield members, np.stack([tables[k] for k in members])
+    return [(members, np.stack([tables[k] for k in members])) for members in shapes.values()]
 
 
 def atoms_many(ps: Any, *, tol: float = 1e-9) -> tuple[Float, Float]:
@@ -195,11 +188,12 @@ def atoms_many(ps: Any, *, tol: float = 1e-9) -> tuple[Float, Float]:
         ((3, 4), True)
     """
     tol = _check_tolerance(tol)
-    values = np.empty((len(ps), 7))
+    atoms, gaps = np.empty((len(ps), 4)), np.empty(len(ps))
     for members, stack in _by_shape(check_tables(ps)):
-        values[members], _ = _solve_batch(stack, "auto", tol, {})
-    values[~(values[:, 4] <= tol), :4] = np.nan
-    return values[:, :4], values[:, 4]
+        values, _ = _solve_batch(stack, "auto", tol, {})
+        atoms[members], gaps[members] = values[:4].T, values[4]
+    atoms[~(gaps <= tol)] = np.nan
+    return atoms, gaps
 
 
 def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float = 1e-9, **options: Any) -> PID:
@@ -227,7 +221,15 @@ def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float
         >>> decompose(p)
         PID(R=0.3113, U1=0.0000, U2=0.0000, S=0.5000 bits; certified by two_labels, gap 1e-14)
     """
-    return decompose_many([p], method=method, solver=solver, tol=tol, **options)[0]
+    tol = _check_tolerance(tol)
+    measure = None if method == "broja" else find_measure(method)
+    table = check_table(p)
+    if measure is not None:
+        return measure.decompose(table)
+    found = _attempt_batch(table[None], solver, tol, options)[0]
+    if isinstance(found, NotCertified):
+        raise found
+    return found
 
 
 def decompose_many(
@@ -246,19 +248,17 @@ def decompose_many(
         >>> [round(r.synergy, 6) for r in decompose_many(np.full((3, 2, 2, 2), 0.125))]
         [0.0, 0.0, 0.0]
     """
-    names = available_measures()
-    if method not in names:
-        raise unknown_name("method", method, names)
     tol = _check_tolerance(tol)
+    measure = None if method == "broja" else find_measure(method)
     tables = check_tables(ps)
-    if method != "broja":
-        return [find_measure(method).decompose(table) for table in tables]
-    results: list[PID] = []
+    if measure is not None:
+        return [measure.decompose(table) for table in tables]
+    certified: list[PID] = []
     for found in attempt_many(tables, solver=solver, tol=tol, **options):
         if isinstance(found, NotCertified):
             raise found
-        results.append(found)
-    return results
+        certified.append(found)
+    return certified
 
 
 def estimate(

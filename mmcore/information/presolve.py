@@ -55,7 +55,7 @@ def merge_symbols(table: Float) -> Float:
     return merged
 
 
-def _label_components(a: Float, b: Float) -> NDArray[np.int32]:
+def label_components(a: Float, b: Float) -> NDArray[np.int32]:
     support1, support2 = (a > 0).T.astype(np.int64), (b > 0).T.astype(np.int64)
     meet = ((support1 @ support1.T) > 0) & ((support2 @ support2.T) > 0)
     return connected_components(meet, directed=False)[1]
@@ -84,7 +84,7 @@ def split(a: Float, b: Float) -> tuple[float, list[Part]]:
     """
     carried = a.sum(axis=0) > 0
     a, b = a[:, carried], b[:, carried]
-    component = _label_components(a, b)
+    component = label_components(a, b)
     parts = []
     for k in range(component.max() + 1):
         inside = component == k

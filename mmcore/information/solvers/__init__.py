@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.certificate import Union
+from mmcore.information.entropy import mutual_information_many
 from mmcore.information.presolve import Part, split
 from mmcore.information.solvers import convex, interior, two_labels
 
@@ -110,33 +111,46 @@ def _check_options(solver: str, options: dict[str, Any]) -> None:
             raise unknown_name(f"option of solver '{solver}'", option, allowed or ("none",))
 
 
-def union_arrays(
-    a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9, **options: Any
-) -> tuple[Float, Float, list[Union] | None]:
-    """Return lower and upper (B,) of the union information of B pairs of tables, in bits, and what the engines say.
+class Unions(NamedTuple):
+    """Per pair of tables (B,), bits: I(X1;Y), I(X2;Y), the union information, its two ends, and what the engines say.
+
+    `engines` is None where all came from the closed form, which has nothing to say.
+    """
+
+    information1: Float
+    information2: Float
+    value: Float
+    lower: Float
+    upper: Float
+    engines: list[Union] | None
+
+
+def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9, **options: Any) -> Unions:
+    """Return the union information of B pairs of tables of one shape, in bits.
 
     Args:
         a, b: (B, n1, l) and (B, n2, l) with the same label masses, each pair summing to one.
         solver, tol, options: as in `union_many`.
-
-    Returns:
-        The two ends, and the results of the engines: None where all came from the closed form, which has nothing to
-        say (status "solved", no iterations).
 
     Raises:
         InputError: as `union_many`.
 
     Example:
         >>> a = np.array([[[0.5, 0.0], [0.25, 0.25]]])
-        >>> union_arrays(a, a)[1].round(6).tolist()
+        >>> union_arrays(a, a).upper.round(6).tolist()
         [0.311278]
     """
     _check_options(solver, options)
     if a.shape[2] == 2 and solver in ("auto", "two_labels"):
-        lower, upper = two_labels.union_information_many(a, b)
-        return lower, upper, None
+        curves = two_labels.compare_curves(a, b)
+        value, error = curves.union, two_labels.rounding_error(a.shape[1] + b.shape[1])
+        return Unions(curves.information1, curves.information2, value, value - error, value + error, None)
     unions = union_many(list(zip(a, b)), solver=solver, tol=tol, **options)
-    return np.array([union.lower for union in unions]), np.array([union.upper for union in unions]), unions
+    lower, upper = (np.array([getattr(union, end) for union in unions]) for end in ("lower", "upper"))
+    information1, information2 = mutual_information_many(a), mutual_information_many(b)
+    with np.errstate(invalid="ignore"):  # an engine that failed leaves the interval (-inf, inf)
+        value = 0.5 * (lower + upper)
+    return Unions(information1, information2, value, lower, upper, unions)
 
 
 def union_many(
