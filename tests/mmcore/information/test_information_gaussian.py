@@ -253,8 +253,8 @@ def test_estimate_finds_the_planted_atoms():
 
 
 def test_corrected_atoms_are_nearer_and_keep_their_sums():
-    # nothing known, 8 and 8 columns, 100 rows. I12 corrects exactly; the larger of I1 and I2 stays too large, so some of
-    # the correction is missing in the union and too much in the synergy.
+    # nothing known, 8 and 8 columns, 100 rows. I12 corrects exactly; the larger of I1 and I2 stays too large, so some
+    # of the correction is missing in the union and too much in the synergy.
     raw, better = [], []
     for seed in range(60):
         generator = np.random.default_rng(seed)
