@@ -108,9 +108,11 @@ def _marginals(ps: Float) -> tuple[Float, Float]:
 def _assemble(both: Float, union: Unions) -> Float:
     """Return (7, B): the atoms, gap, lower and upper of tables with I(X1,X2;Y) = `both` and that union information."""
     information1, information2, value, lower, upper, _ = union
+    larger = np.maximum(information1, information2)
+    both = np.maximum(both, larger)  # so it is, but for the last digit
     # p itself is a coupling, and every coupling holds both sources: these two bounds are always valid.
     upper = np.minimum(upper, both)
-    lower = np.minimum(np.maximum(lower, np.maximum(information1, information2)), upper)
+    lower = np.minimum(np.maximum(lower, larger), upper)
     value = np.minimum(np.maximum(value, lower), upper)
     values = np.empty((7, len(both)))
     values[0] = information1 + information2 - value

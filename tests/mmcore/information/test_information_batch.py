@@ -1,0 +1,92 @@
+"""Many tables in one call: the same numbers as one by one, lean objects, and the backends against each other."""
+
+import copy
+import dataclasses
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from mmcore.errors import InputError
+from mmcore.information import pid
+
+
+def batch(shape, size, seed=0, alpha=0.5):
+    return np.random.default_rng(seed).dirichlet(np.full(int(np.prod(shape)), alpha), size=size).reshape(-1, *shape)
+
+
+def values(results):
+    return np.array([list(result.atoms.values()) for result in results])
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (4, 3, 2), (1, 5, 2), (3, 3, 3)])
+def test_a_batch_is_what_its_tables_are(shape):
+    ps = batch(shape, 20)
+    together = pid.decompose_many(ps)
+    assert values(together) == pytest.approx(
+        values([pid.decompose(p) for p in ps]), abs=1e-14 if shape[2] == 2 else 2e-9
+    )
+    assert [r.to_dict() for r in pid.decompose_many(list(ps))] == [r.to_dict() for r in together]
+    atoms, gaps = pid.atoms_many(ps)
+    assert atoms.tolist() == values(together).tolist()
+    assert gaps.tolist() == [r.gap for r in together]
+
+
+def test_tables_of_several_shapes_keep_their_places():
+    ps = [batch(shape, 1, seed=k)[0] for k, shape in enumerate([(2, 2, 2), (3, 2, 2), (2, 2, 3), (2, 2, 2), (3, 2, 2)])]
+    expected = values([pid.decompose(p) for p in ps])
+    assert values(pid.decompose_many(ps)) == pytest.approx(expected, abs=2e-9)
+    assert pid.atoms_many(ps)[0] == pytest.approx(expected, abs=2e-9)
+
+
+def test_a_large_batch_is_cut_into_chunks_without_a_seam():
+    ps = batch((2, 2, 2), 60_000)
+    atoms, _ = pid.atoms_many(ps)
+    assert atoms[49_990:50_010] == pytest.approx(pid.atoms_many(ps[49_990:50_010])[0], abs=1e-15)
+
+
+def test_what_is_not_certified_is_not_a_number():
+    ps = batch((2, 2, 2), 3)
+    atoms, gaps = pid.atoms_many(ps, tol=1e-18)
+    assert np.isnan(atoms).all()
+    assert (gaps > 1e-18).all()
+    with pytest.raises(pid.NotCertified):
+        pid.decompose_many(ps, tol=1e-18)
+
+
+def test_no_tables_no_results():
+    assert pid.decompose_many([]) == []
+    assert pid.atoms_many([])[0].shape == (0, 4)
+
+
+def test_the_first_bad_table_is_named():
+    ps = batch((2, 2, 2), 5)
+    ps[3, 0, 0, 0] = np.nan
+    for tables in (ps, list(ps)):
+        with pytest.raises(InputError) as caught:
+            pid.atoms_many(tables)
+        assert caught.value.argument == "ps[3]"
+
+
+def test_the_input_is_not_written_to():
+    ps = batch((2, 2, 2), 5) * (1 + 1e-10)
+    before = ps.copy()
+    pid.decompose_many(ps)
+    assert ps.tolist() == before.tolist()
+
+
+def test_a_result_of_a_batch_is_a_result():
+    ps = batch((2, 2, 2), 500)
+    one = pid.decompose_many(ps)[7]
+    # Pickled before anything was looked at: only its own table goes along.
+    assert len(pickle.dumps(one)) < 2000
+    for twin in (pickle.loads(pickle.dumps(pid.decompose_many(ps)[7])), copy.deepcopy(pid.decompose_many(ps)[7])):
+        assert twin == one
+        assert twin.table.tolist() == one.table.tolist()
+    assert pid.PID.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    assert dataclasses.replace(pid.decompose_many(ps)[7], status="estimated").gap == one.gap
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.synergy = 0.0
+    with pytest.raises(AttributeError, match="synergie"):
+        pid.decompose_many(ps)[7].synergie  # noqa: B018
