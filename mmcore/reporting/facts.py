@@ -7,7 +7,7 @@ No fact is computed from a drawing, so a number in a sentence and the same numbe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmcore.errors import InputError
@@ -92,6 +92,9 @@ class Pair:
     n_groups: int | None
     clusters: tuple[int, ...]
     diagnostics: Mapping[str, Any]
+    p_values: Mapping[str, float] = field(default_factory=dict)
+    synergy_bounds: Mapping[str, float] | None = None
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def estimated(self) -> bool:
@@ -158,6 +161,7 @@ class Facts:
     pairs: tuple[Pair, ...]
     models: tuple[Model, ...]
     subsets: tuple[Subset, ...]
+    against_rest: tuple[Pair, ...] = ()
 
     def result(self, stage: str) -> Mapping[str, Any] | None:
         """Return the result of a stage, None where it is missing or refused."""
@@ -249,9 +253,9 @@ def _reason(stage: str, result: Mapping[str, Any] | None) -> str | None:
 
 
 def _pair(raw: Mapping[str, Any], truths: Mapping[tuple[str, str], Mapping[str, float]]) -> Pair:
-    first, second = raw["first"], raw["second"]
+    first, second = raw.get("first") or raw["modality"], raw.get("second") or "all others"
     estimated = raw.get("status", "estimated") == "estimated"
-    intervals, corrected = raw.get("interval") or {}, raw.get("corrected") or {}
+    intervals, corrected = raw.get("interval") or {}, raw.get("corrected") or raw.get("raw") or {}
     atoms = {a: Estimate(float(corrected[a]), *(intervals.get(a) or (None, None))) for a in ATOMS} if estimated else {}
     information = {k: Estimate.of(v) for k, v in (raw.get("information") or {}).items()} if estimated else {}
     return Pair(
@@ -267,6 +271,9 @@ def _pair(raw: Mapping[str, Any], truths: Mapping[tuple[str, str], Mapping[str, 
         n_groups=raw.get("n_groups"),
         clusters=tuple(raw.get("clusters") or ()),
         diagnostics=raw.get("diagnostics") or {},
+        p_values=raw.get("p_values") or {},
+        synergy_bounds=(raw.get("bounds") or {}).get("synergy"),
+        others=raw.get("others") or {},
     )
 
 
@@ -351,4 +358,5 @@ def facts_of(results: Mapping[str, Any]) -> Facts:
         pairs=tuple(_pair(raw, truths) for raw in estimate.get("pairs") or []),
         models=_ordered_models([_model(raw, metric) for raw in evaluation.get("models") or []], metric),
         subsets=_ordered_subsets(evaluation.get("subsets") or [], modalities),
+        against_rest=tuple(_pair(raw, {}) for raw in estimate.get("against_rest") or []),
     )

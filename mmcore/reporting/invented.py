@@ -98,9 +98,45 @@ def _pairs(
             "corrected": atoms, "interval": {a: _spread(atoms[a], width) for a in ATOMS},
             "information": {k: {"value": v, "interval": _spread(v, width)} for k, v in amounts.items()},
             "truth": {a: v + 0.01 * entropy for a, v in atoms.items()} if planted else None,
+            "null": dict.fromkeys(ATOMS, 0.01 * entropy),
+            "p_values": {a: 0.01 if a != "unique2" else 0.2 for a in ATOMS},
+            "bounds": {"synergy": _synergy_bounds(atoms["synergy"], entropy)},
+            "others": {
+                "posteriors": _other(atoms), "gaussian": {"status": "refused", "reason": "Names have no order."},
+            },
             "diagnostics": {"status": "optimal", "solver": "cvxpy", "gap": 2e-9, "n_resamples_failed": 0},
         })  # fmt: skip
     return found
+
+
+def _synergy_bounds(synergy: float, entropy: float) -> dict[str, float]:
+    return {"lower": max(synergy - 0.1 * entropy, 0.0), "upper": synergy + 0.3 * entropy,
+            "lower_redundancy": synergy - 0.15 * entropy, "lower_uniqueness": synergy - 0.2 * entropy}  # fmt: skip
+
+
+def _other(atoms: dict[str, float]) -> dict[str, Any]:
+    values = {name: 1.1 * value for name, value in atoms.items()}
+    largest = max(values, key=lambda name: values[name])
+    return {
+        "status": "estimated",
+        "reason": None,
+        "raw": values,
+        "corrected": None,
+        "interval": None,
+        "largest": largest,
+    }
+
+
+def _against_rest(modalities: Sequence[str], entropy: float, n: int) -> list[dict[str, Any]]:
+    if len(modalities) < 3:
+        return []
+    atoms = _atoms(0, 1, entropy, negative=False)
+    return [
+        {"modality": name, "rest": [m for m in modalities if m != name], "status": "estimated", "reason": None,
+         "n_rows": n, "n_groups": 10, "clusters": [8, 8], "raw": atoms, "corrected": atoms,
+         "interval": {a: _spread(v, 0.05 * entropy) for a, v in atoms.items()}}
+        for name in modalities
+    ]  # fmt: skip
 
 
 def _dataset(
@@ -182,7 +218,7 @@ def _estimate(
         "rows": {"n_total": n, "n_labelled": n, "n_groups": 10 if grouped else None},
         "information": [{"modalities": [m], "value": v, "interval": _spread(v, 0.05 * entropy), "clusters": 20,
                          "n_rows": rows[m]} for m, v in alone.items()],
-        "pairs": pairs,
+        "pairs": pairs, "against_rest": _against_rest(modalities, entropy, n),
         "reach": [{"modalities": names, "information": v, "lower": 0.3 + 0.2 * v / entropy,
                    "upper": 0.6 + 0.6 * v / entropy, "status": "estimated", "reason": None} for names, v in sets],
     }  # fmt: skip

@@ -95,8 +95,13 @@ def _pair(entry: Mapping[str, Any]) -> EstimatedPair:
     redundancy, unique1, unique2, synergy = (float(values[name]) for name in ATOMS)
     return EstimatedPair(
         redundancy, unique1, unique2, synergy,
-        corrected=entry.get("corrected"), interval=interval, null=entry.get("null"),
+        corrected=entry.get("corrected"), interval=interval, null=_chance(entry.get("null")),
     )  # fmt: skip
+
+
+def _chance(levels: Mapping[str, float] | None) -> dict[str, list[float]] | None:
+    """The chance levels of `estimate.json` as the rule reads them: the draws of which it takes the 95th percentile."""
+    return None if levels is None else {name: [float(level)] for name, level in levels.items()}
 
 
 def _refusal(first: str, second: str, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import ATOMS, Facts, Pair
 from mmcore.reporting.figures import forest, matrix, overlap
-from mmcore.reporting.sentences import meanings
+from mmcore.reporting.sections import pair_evidence
+from mmcore.reporting.sentences import evidence, meanings
 from mmcore.reporting.tokens import ATOM_TOKENS, NARROW, WIDE
 from mmcore.reporting.view import (
     NO_ESTIMATE,
@@ -39,7 +40,7 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         found.append(
             Paragraph(" ".join(f"No estimate for {p.first} with {p.second}: {p.reason}" for p in refused), quiet=True)
         )
-    return tuple(found)
+    return (*found, *pair_evidence.blocks(facts))
 
 
 def _source(facts: Facts, module: str, *, interval: bool = False) -> Source:
@@ -93,7 +94,7 @@ def _forest(facts: Facts, pair: Pair) -> Figure:
         "synergy is the part that finite samples inflate most."
     )
     if pair.null:
-        note += " Grey bar: what shuffled labels stay under."
+        note += " Grey bar: what chance stays under 95 times in 100, corrected like the estimate."
     if pair.truth is not None:
         note += " Diamond: the planted truth, which the estimator never saw."
     return Figure(
@@ -103,7 +104,7 @@ def _forest(facts: Facts, pair: Pair) -> Figure:
         wide=forest.draw(pair, WIDE, "forest-w", "wide"),
         narrow=forest.draw(pair, NARROW, "forest-n", "narrow"),
         key=(("d", "planted truth"), ("o", "estimate and interval")) if pair.truth is not None else (),
-        means=meanings.forest(facts, pair),
+        means=meanings.forest(facts, pair) + evidence.chance(pair),
         table=atom_table(pair),
         source=_source(facts, "mmcore/information/pairs.py", interval=True),
         note=note,
@@ -113,6 +114,7 @@ def _forest(facts: Facts, pair: Pair) -> Figure:
 def atom_table(pair: Pair) -> Table:
     """Return the numbers behind the forest."""
     heads = [Column("Part"), number_head("Estimate"), number_head("Interval"), number_head("Raw")]
+    heads += [number_head("Chance"), number_head("p")] if pair.null else []
     heads += [number_head("Truth")] if pair.truth is not None else []
     rows = []
     for atom in forest.ROWS:
@@ -122,6 +124,9 @@ def atom_table(pair: Pair) -> Table:
             Cell(f"{forest.SYMBOLS[atom]} · {pair.atom_name(atom)}", swatch=ATOM_TOKENS[atom]),
             Cell(fmt.number(e.value, 2)), Cell(ends), Cell("–" if raw is None else fmt.number(raw, 2)),
         ]  # fmt: skip
+        if pair.null:
+            p = pair.p_values.get(atom)
+            row += [Cell(fmt.number(pair.null[atom], 2)), Cell("–" if p is None else fmt.p_value(p))]
         rows.append((*row, Cell(fmt.number(pair.truth[atom], 2))) if pair.truth is not None else tuple(row))
     total = sum(pair.atoms[a].value for a in ATOMS)
     raw_total = fmt.number(sum(pair.raw[a] for a in ATOMS), 2) if set(ATOMS) <= set(pair.raw) else "–"
@@ -130,6 +135,7 @@ def atom_table(pair: Pair) -> Table:
         "no interval" if both is None or both.low is None or both.high is None else fmt.interval(both.low, both.high, 2)
     )
     last = [Cell("Sum · I(X1,X2;Y)"), Cell(fmt.number(total, 2)), Cell(ends), Cell(raw_total)]
+    last += [Cell("–"), Cell("–")] if pair.null else []
     rows.append(
         (*last, Cell(fmt.number(sum(pair.truth[a] for a in ATOMS), 2))) if pair.truth is not None else tuple(last)
     )
