@@ -94,7 +94,7 @@ def features(x: Any, argument: str) -> Float:
     if array.dtype.kind in "UTSO" and array.size == len(array) and all(isinstance(v, str | bytes) for v in array.flat):
         return _indicators(array.reshape(-1), argument)
     matrix = real_matrix(array, argument).astype(np.float64, copy=False)
-    _check_finite(matrix, argument)
+    check_finite(matrix, argument)
     if matrix.shape[1] == 0 or ((matrix[-1] == matrix[0]).all() and (matrix == matrix[0]).all()):
         received = f"a constant source ({matrix.shape[1]} columns, {len(matrix)} equal rows)"
         raise InputError(argument, received, "at least two distinct rows", "Leave this source out: it tells nothing.")
@@ -125,7 +125,19 @@ def real_matrix(array: NDArray[Any], argument: str) -> NDArray[Any]:
     raise InputError(argument, f"dtype {array.dtype}", allowed, remedy) from error
 
 
-def _check_finite(matrix: Float, argument: str) -> None:
+def check_finite(matrix: NDArray[Any], argument: str) -> None:
+    """Raise where `matrix` (N, d) holds NaN or infinity.
+
+    Raises:
+        InputError: with the first such row and column.
+
+    Example:
+        >>> check_finite(np.array([[1.0, np.inf]]), "x1")
+        Traceback (most recent call last):
+        mmcore.errors.InputError: x1: received 1 non-finite values, the first in row 0, column 1; allowed: ...
+    """
+    if matrix.dtype.kind in "biu":
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(matrix.sum()):  # a sum is finite only where all its terms are; no mask of the whole is made
             return
@@ -136,11 +148,21 @@ def _check_finite(matrix: Float, argument: str) -> None:
         raise InputError(argument, received, "finite numbers", "Impute them, or leave those rows out.")
 
 
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of `values` (N,) are NaN, None or another missing value.
+
+    Example:
+        >>> missing_values(np.array([0.5, np.nan])).tolist()
+        [False, True]
+    """
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "O":
-        return np.array([v is None or v != v for v in values], dtype=bool)
+        from pandas import isna  # knows every mark for missing: None, NaN, NaT and pandas.NA, which has no truth value
+
+        return np.asarray(isna(values), dtype=bool)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
     return np.zeros(len(values), dtype=bool)
 
 
@@ -159,7 +181,7 @@ def codes(values: Any, argument: str, n_rows: int) -> tuple[Codes, int]:
         raise InputError(argument, f"shape {array.shape}", "one value a row, shape (N,)", "Pass one column.")
     if len(array) != n_rows:
         raise InputError(argument, f"{len(array)} rows", f"{n_rows} rows, as x1 has", "Align the rows first.")
-    missing = _missing(array)
+    missing = missing_values(array)
     if missing.any():
         received = f"{int(missing.sum())} missing, the first in row {int(missing.argmax())}"
         raise InputError(argument, received, "a value in every row", "Leave out the rows without one.")
@@ -186,7 +208,7 @@ def bin_edges(y: Any, bins: int) -> tuple[float, ...] | None:
     if not isinstance(bins, int | np.integer) or bins < 2:
         raise InputError("label_bins", bins, "an integer >= 2", "Pass for example label_bins=4.")
     array = as_array(y, "y")
-    if array.ndim != 1 or array.dtype.kind != "f" or _missing(array).any():
+    if array.ndim != 1 or array.dtype.kind != "f" or missing_values(array).any():
         return None
     if np.isinf(array).any():
         received = f"{int(np.isinf(array).sum())} infinite, the first in row {int(np.isinf(array).argmax())}"
