@@ -1,0 +1,180 @@
+"""Three pair tables p(x1,y), p(x2,y), p(x1,x2): the checks they must pass, and how tables that disagree are reconciled.
+
+    p(x1,y) and p(x1,x2) share p(x1);   p(x2,y) and p(x1,x2) share p(x2);   p(x1,y) and p(x2,y) share p(y)
+
+This is what semi-supervised data hold: labelled rows of each modality, unlabelled rows of both (thesis section 6.2.1).
+Tables counted on different rows agree in none of the three up to rounding; `reconcile` then gives the tables of the
+joint distribution of largest likelihood of all three (expectation maximisation, Dempster, Laird and Rubin 1977).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcore.errors import InputError
+
+Float = NDArray[np.float64]
+
+_TOLERANCE = 1e-9
+_NAMES = ("p_x1y", "p_x2y", "p_x1x2")
+_SHAPES = ("(|X1|, |Y|)", "(|X2|, |Y|)", "(|X1|, |X2|)")
+
+
+@dataclasses.dataclass(frozen=True)
+class PairTables:
+    """Checked tables that agree with each other, without empty symbols.
+
+    Attributes:
+        x1y: (n1, l); x2y: (n2, l); x1x2: (n1, n2); each sums to one.
+
+    Example:
+        >>> PairTables.check(np.full((2, 2), 0.25), np.full((2, 2), 0.25), [[0.5, 0.0], [0.0, 0.5]]).shape
+        (2, 2, 2)
+    """
+
+    x1y: Float
+    x2y: Float
+    x1x2: Float
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n1, n2, l), empty symbols not counted."""
+        return len(self.x1y), len(self.x2y), self.x1y.shape[1]
+
+    @classmethod
+    def check(cls, p_x1y: Any, p_x2y: Any, p_x1x2: Any) -> PairTables:
+        """Return the three tables once they can be those of one distribution as far as single symbols tell.
+
+        Raises:
+            InputError: for a table that is none (rank, NaN, negative mass, a sum other than one, no cell), shapes that
+                do not fit, marginals of one variable that differ by more than 1e-9 (it says by how much).
+        """
+        return drop_empty(*_check_all(p_x1y, p_x2y, p_x1x2))
+
+    @classmethod
+    def of(cls, p: Any) -> PairTables:
+        """Return the three tables of a joint table (n1, n2, l)."""
+        joint = np.asarray(p, dtype=np.float64)
+        return cls.check(joint.sum(axis=1), joint.sum(axis=0), joint.sum(axis=2))
+
+
+def check_table(table: Any, argument: str, shape: str) -> Float:
+    """Return one pair table as float64 with a sum of one.
+
+    Example:
+        >>> check_table([[0.5, 0.6]], "p_x1y", "(|X1|, |Y|)")
+        Traceback (most recent call last):
+        mmcore.errors.InputError: p_x1y: received mass 1.1 (0.1 too much); allowed: a sum of one. Divide by the sum.
+    """
+    try:
+        found = np.array(table, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(argument, type(table).__name__, "an array of numbers", f"Pass a table ({error}).") from error
+    if found.ndim != 2:
+        raise InputError(argument, f"rank {found.ndim}", f"rank 2: {shape}", "Sum the joint table over the other axis.")
+    if found.size == 0:
+        raise InputError(argument, f"an empty table {found.shape}", "at least one symbol on each axis", "Count again.")
+    if not np.isfinite(found).all():
+        cell = tuple(int(k) for k in np.argwhere(~np.isfinite(found))[0])
+        raise InputError(argument, f"{found[cell]} at {cell}", "finite numbers", "Remove NaN and infinity.")
+    if (found < 0).any():
+        cell = tuple(int(k) for k in np.unravel_index(found.argmin(), found.shape))
+        raise InputError(argument, f"negative mass {found[cell]:.6g} at {cell}", "mass >= 0", "Correct this cell.")
+    total = float(found.sum())
+    if abs(total - 1.0) > _TOLERANCE:
+        side = "too much" if total > 1 else "missing"
+        received = f"mass {total:.10g} ({abs(total - 1.0):.4g} {side})"
+        raise InputError(argument, received, "a sum of one", "Divide by the sum.")
+    return found / total
+
+
+def _check_shapes(p_x1y: Any, p_x2y: Any, p_x1x2: Any) -> tuple[Float, Float, Float]:
+    x1y, x2y, x1x2 = (check_table(t, n, s) for t, n, s in zip((p_x1y, p_x2y, p_x1x2), _NAMES, _SHAPES))
+    if x1y.shape[1] != x2y.shape[1]:
+        received = f"{x2y.shape[1]} labels, p_x1y has {x1y.shape[1]}"
+        raise InputError("p_x2y", received, "the same labels on the last axis", "Give an unseen label an empty column.")
+    if x1x2.shape != (len(x1y), len(x2y)):
+        received = f"shape {x1x2.shape}"
+        allowed = f"({len(x1y)}, {len(x2y)}), the symbols of p_x1y and p_x2y"
+        raise InputError("p_x1x2", received, allowed, "Transpose it, or use the same symbols in all tables.")
+    return x1y, x2y, x1x2
+
+
+def _check_all(p_x1y: Any, p_x2y: Any, p_x1x2: Any) -> tuple[Float, Float, Float]:
+    x1y, x2y, x1x2 = _check_shapes(p_x1y, p_x2y, p_x1x2)
+    shared = (
+        ("p_x2y", "p_x1y", "p(y)", x2y.sum(axis=0), x1y.sum(axis=0)),
+        ("p_x1x2", "p_x1y", "p(x1)", x1x2.sum(axis=1), x1y.sum(axis=1)),
+        ("p_x1x2", "p_x2y", "p(x2)", x1x2.sum(axis=0), x2y.sum(axis=1)),
+    )
+    for argument, other, variable, mine, theirs in shared:
+        worst = int(np.abs(mine - theirs).argmax())
+        difference = float(np.abs(mine - theirs).max())
+        if difference > _TOLERANCE:
+            received = f"{variable} that differs from that of {other} by up to {difference:.4g} (symbol {worst})"
+            remedy = "Count all tables on the same rows, or pass them through semi_supervised.reconcile."
+            raise InputError(argument, received, f"a difference of at most {_TOLERANCE:g}", remedy)
+    return x1y, x2y, x1x2
+
+
+def drop_empty(x1y: Float, x2y: Float, x1x2: Float) -> PairTables:
+    """Return the tables without symbols of no mass; what another table gives such a symbol is below 1e-9.
+
+    Example:
+        >>> half = np.array([[0.5, 0.0, 0.5], [0.0, 0.0, 0.0]])
+        >>> drop_empty(half, half, np.array([[1.0, 0.0], [0.0, 0.0]])).shape
+        (1, 1, 2)
+    """
+    labels = (x1y.sum(axis=0) > 0) & (x2y.sum(axis=0) > 0)
+    first = (x1y[:, labels].sum(axis=1) > 0) & (x1x2.sum(axis=1) > 0)
+    second = (x2y[:, labels].sum(axis=1) > 0) & (x1x2.sum(axis=0) > 0)
+    kept = (x1y[first][:, labels], x2y[second][:, labels], x1x2[first][:, second])
+    return PairTables(*(table / table.sum() for table in kept))
+
+
+def reconcile(
+    p_x1y: Any, p_x2y: Any, p_x1x2: Any, *, rows: tuple[float, float, float] = (1.0, 1.0, 1.0), max_iter: int = 2000
+) -> tuple[Float, Float, Float]:
+    """Return three tables of one joint distribution, near the given ones in likelihood, same shapes.
+
+    Args:
+        p_x1y, p_x2y, p_x1x2: tables counted on different rows.
+        rows: how many rows each was counted on; a table of more rows moves less.
+        max_iter: steps of expectation maximisation; it stops earlier once the joint moves by less than 1e-12.
+
+    Raises:
+        InputError: for tables that are none or do not fit, rows that are not positive, a pair of symbols that occurs in
+            p_x1x2 while no label is possible for both.
+
+    Example:
+        >>> x1y, x2y, x1x2 = reconcile([[0.3, 0.2], [0.1, 0.4]], [[0.3, 0.3], [0.2, 0.2]], [[0.3, 0.2], [0.2, 0.3]])
+        >>> PairTables.check(x1y, x2y, x1x2).shape, round(float(abs(x1y.sum(axis=0) - x2y.sum(axis=0)).max()), 12)
+        ((2, 2, 2), 0.0)
+    """
+    x1y, x2y, x1x2 = _check_shapes(p_x1y, p_x2y, p_x1x2)
+    weights = np.asarray(rows, dtype=np.float64)
+    if weights.shape != (3,) or not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise InputError("rows", rows, "three positive numbers of rows", "Pass the rows behind each table.")
+    weights = weights / weights.sum()
+    joint = x1x2[:, :, None] * (x1y + 1e-3)[:, None, :] * (x2y + 1e-3)[None, :, :]
+    joint += np.outer(x1x2.sum(axis=1), x1x2.sum(axis=0))[:, :, None] * x1y.sum(axis=0) * 1e-3
+    joint += x1y[:, None, :] * x2y[None, :, :]
+    joint /= joint.sum()
+    for _ in range(max_iter):
+        update = weights[0] * _conditional(joint, x1y, 1) + weights[1] * _conditional(joint, x2y, 0)
+        update += weights[2] * _conditional(joint, x1x2, 2)
+        moved, joint = float(np.abs(update - joint).max()), update / update.sum()
+        if moved < 1e-12:
+            break
+    return joint.sum(axis=1), joint.sum(axis=0), joint.sum(axis=2)
+
+
+def _conditional(joint: Float, table: Float, axis: int) -> Float:
+    """Return `joint` rescaled so that its sum over `axis` is `table`; a cell without mass stays so."""
+    found = joint.sum(axis=axis)
+    ratio = np.divide(table, found, out=np.zeros_like(table), where=found > 0)
+    return np.asarray(joint * np.expand_dims(ratio, axis))
