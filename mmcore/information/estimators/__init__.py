@@ -37,6 +37,12 @@ ESTIMATORS = (
         "any sources; what the clusters hold of the label",
     ),
     Estimator(
+        "batch",
+        "mmcore.information.batch.estimate:estimate",
+        "Liang et al. 2023, thesis section 3.2.2, repaired",
+        "any sources; couplings learned by networks, several restarts",
+    ),
+    Estimator(
         "posteriors",
         "mmcore.information.posteriors.estimate:estimate",
         "pid.md section 6, end; Guo et al. 2017 for calibration",
