@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.certificate import Union
-from mmcore.information.entropy import mutual_information_many
-from mmcore.information.presolve import Part, split
+from mmcore.information.entropy import LN2, mutual_information_many
+from mmcore.information.presolve import Part, Split, nothing_to_do, split
 from mmcore.information.solvers import convex, interior, two_labels
 
 Float = NDArray[np.float64]
@@ -58,46 +59,51 @@ def _solve_interior(parts: list[Part], tol: float, options: dict[str, Any]) -> l
     return [union for union in found if union is not None]
 
 
-def _solve_two_labels(parts: list[Part]) -> list[Union]:
-    """Solve parts of two labels together, whatever their numbers of symbols: empty symbols fill the smaller ones."""
-    if not parts:
-        return []
-    n1, n2 = max(len(part.a) for part in parts), max(len(part.b) for part in parts)
-    a, b = np.zeros((len(parts), n1, 2)), np.zeros((len(parts), n2, 2))
-    for k, part in enumerate(parts):
-        a[k, : len(part.a)], b[k, : len(part.b)] = part.a, part.b
-    lower, upper = two_labels.union_information_many(a, b)
-    return [Union(low, high, "solved", "two_labels", 0) for low, high in zip(lower.tolist(), upper.tolist())]
+def _solve_pairs(splits: list[Split]) -> list[tuple[float, float]]:
+    """Return for each problem what its components of two labels add to the lower and the upper end, bits."""
+    shapes: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for k, found in enumerate(splits):
+        if len(found.pair_masses):
+            shapes[found.pairs1.shape[1], found.pairs2.shape[1]].append(k)
+    ends = [(0.0, 0.0)] * len(splits)
+    for members in shapes.values():
+        a = np.concatenate([splits[k].pairs1 for k in members])
+        b = np.concatenate([splits[k].pairs2 for k in members])
+        mass = np.concatenate([splits[k].pair_masses for k in members])
+        curves, error = two_labels.compare_curves(a, b), two_labels.rounding_error(a.shape[1] + b.shape[1])
+        value = mass * (curves.union - entr(a.sum(axis=1)).sum(axis=1) / LN2)
+        stops = np.cumsum([len(splits[k].pair_masses) for k in members])
+        for k, sums, masses in zip(members, np.split(value, stops[:-1]), np.split(mass, stops[:-1])):
+            middle, half = float(sums.sum()), error * float(masses.sum())
+            ends[k] = (middle - half, middle + half)
+    return ends
 
 
 def _solve(parts: list[Part], solver: str, tol: float, options: dict[str, Any]) -> list[Union]:
     if solver == "cvxpy":
         return [convex.union_information(part.a, part.b, tol=tol, **options) for part in parts]
-    if solver == "interior":
-        return _solve_interior(parts, tol, options)
-    binary = [part.a.shape[1] == 2 for part in parts]
-    if solver == "two_labels" and not all(binary):
+    if solver == "two_labels":
         labels = max(part.a.shape[1] for part in parts)
         raise InputError("solver", f"'two_labels' for {labels} labels", "at most 2 labels", "Use solver='auto'.")
-    closed = iter(_solve_two_labels([part for part, two in zip(parts, binary) if two]))
-    rest = iter(_solve_interior([part for part, two in zip(parts, binary) if not two], tol, options))
-    return [next(closed) if two else next(rest) for two in binary]
+    return _solve_interior(parts, tol, options)
 
 
-def _combine(label_entropy: float, parts: list[Part], solved: list[Union | None], solver: str) -> Union:
+def _combine(found: Split, pairs: tuple[float, float], solved: list[Union | None], solver: str) -> Union:
     """Return the union of a problem from those of its parts."""
-    lower = upper = label_entropy
-    engines, status, iterations, residual = [], "solved", 0, 0.0
-    for part, union in zip(parts, solved):
+    lower, upper = found.label_entropy + pairs[0], found.label_entropy + pairs[1]
+    engines, status, iterations, residual = set(), "solved", 0, 0.0
+    if len(found.pair_masses):
+        engines.add("two_labels")
+    for part, union in zip(found.parts, solved):
         low = part.exact if part.exact is not None else union.lower if union is not None else -np.inf
         high = part.exact if part.exact is not None else union.upper if union is not None else np.inf
         lower += part.mass * (low - part.label_entropy)
         upper += part.mass * (high - part.label_entropy)
         if union is not None:
-            engines.append(union.solver)
+            engines.add(union.solver)
             iterations, residual = max(iterations, union.iterations), max(residual, union.residual)
             status = status if union.status in ("solved", "optimal") else union.status
-    name = "+".join(sorted(set(engines))) or ("presolve" if solver == "auto" else f"{solver} (presolve)")
+    name = "+".join(sorted(engines)) or ("presolve" if solver == "auto" else f"{solver} (presolve)")
     return Union(lower, upper, status, name, iterations, residual)
 
 
@@ -145,7 +151,7 @@ def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9,
         curves = two_labels.compare_curves(a, b)
         value, error = curves.union, two_labels.rounding_error(a.shape[1] + b.shape[1])
         return Unions(curves.information1, curves.information2, value, value - error, value + error, None)
-    unions = union_many(list(zip(a, b)), solver=solver, tol=tol, **options)
+    unions = _unions(a, b, solver, tol, options)
     lower, upper = (np.array([getattr(union, end) for union in unions]) for end in ("lower", "upper"))
     information1, information2 = mutual_information_many(a), mutual_information_many(b)
     with np.errstate(invalid="ignore"):  # an engine that failed leaves the interval (-inf, inf)
@@ -173,10 +179,21 @@ def union_many(
         0.311278
     """
     _check_options(solver, options)
-    problems = [split(a, b) for a, b in tables]
-    pending = [part for _, parts in problems for part in parts if part.exact is None]
+    splits = [split(a, b, closed_form=solver in ("auto", "two_labels")) for a, b in tables]
+    pending = [part for found in splits for part in found.parts if part.exact is None]
     solved = iter(_solve(pending, solver, tol, dict(options))) if pending else iter(())
     return [
-        _combine(entropy_y, parts, [None if part.exact is not None else next(solved) for part in parts], solver)
-        for entropy_y, parts in problems
+        _combine(found, pairs, [None if part.exact is not None else next(solved) for part in found.parts], solver)
+        for found, pairs in zip(splits, _solve_pairs(splits))
     ]
+
+
+def _unions(a: Float, b: Float, solver: str, tol: float, options: dict[str, Any]) -> list[Union]:
+    """Return the unions of many tables, without a look at each of those that have nothing to presolve."""
+    if solver == "cvxpy" or a.shape[2] < 3:
+        return union_many(list(zip(a, b)), solver=solver, tol=tol, **options)
+    plain = nothing_to_do(a, b)
+    parts = [Part(1.0, first, second, None) for first, second in zip(a[plain], b[plain])]
+    solved = iter(_solve(parts, solver, tol, dict(options))) if parts else iter(())
+    rest = iter(union_many(list(zip(a[~plain], b[~plain])), solver=solver, tol=tol, **options))
+    return [next(solved) if done else next(rest) for done in plain.tolist()]
