@@ -135,7 +135,7 @@ def fit(
         optimiser.zero_grad(set_to_none=True)
         current = loss(module, draw(step))
         if not bool(torch.isfinite(current)):
-            raise FloatingPointError(f"the loss is {float(current)} at step {step}: lower learning_rate")
+            raise FloatingPointError(f"the loss is {current.item()} at step {step}: lower learning_rate")
         current.backward()
         optimiser.step()
         if validate is None or (step % learning.evaluate_every and step != learning.steps):

@@ -142,8 +142,17 @@ def _climb(
         for name in ESTIMATORS:
             curves[name][step] = values[name]
     exact = np.array([jeffreys_divergence(correlation(level, pairs), pairs) for level in truth])
-    values = [curves[name] for name in ESTIMATORS]
-    return Staircase(pairs, truth, exact, *values, steps=steps, batch_size=batch_size, seed=seed)
+    return Staircase(
+        pairs=pairs,
+        information=truth,
+        exact=exact,
+        infonce=curves["infonce"],
+        club=curves["club"],
+        nce_club=curves["nce_club"],
+        steps=steps,
+        batch_size=batch_size,
+        seed=seed,
+    )
 
 
 def _learn(
