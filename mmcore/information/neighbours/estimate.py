@@ -53,7 +53,7 @@ class Options:
         level, label_bins, solver, tol: as for "posteriors".
     """
 
-    k: int = 3
+    k: int = 5
     components: int = 10
     table: str = "counted"
     symbols: int | str = "auto"

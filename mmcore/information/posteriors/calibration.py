@@ -6,10 +6,10 @@
 
     log loss = -mean_i ln q_i(y_i) nats,     ECE = sum over bins of share(bin) |accuracy - confidence|
 
-Isotonic steps reach 0 and 1 and follow each row where rows are few, so that one wrong row costs an unbounded log loss:
-measured on 300 rows of two Gaussians it loses to both others, from about 5,000 rows on it does not. Temperature keeps
-the order of the rows and cannot over-fit; it is the default. A map is fitted on predictions for rows that the model
-has not seen, inside the training rows.
+Isotonic steps reach 0 and 1, where one wrong row costs an unbounded log loss: on two Gaussians it lost to both others
+at 300, 1,000 and 5,000 rows. Temperature and sigmoid agree within 0.006 nats there, temperature a little ahead for
+lines and boosted trees; it keeps the order of the rows, has one parameter and is the default. A map is fitted on
+predictions for rows that the model has not seen, inside the training rows.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def _boosting(seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
-        max_iter=50,
-        learning_rate=0.12,
+        max_iter=40,
+        learning_rate=0.15,
         max_leaf_nodes=15,
         l2_regularization=1.0,
         early_stopping=False,
@@ -52,7 +52,7 @@ def _boosting(seed: int) -> Any:
 def _forest(seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    return ExtraTreesClassifier(100, min_samples_leaf=5, random_state=seed)
+    return ExtraTreesClassifier(60, min_samples_leaf=5, random_state=seed)
 
 
 CLASSIFIERS = (

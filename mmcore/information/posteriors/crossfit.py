@@ -35,7 +35,7 @@ Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 INNER_FOLDS = 3
-_ENOUGH_ROWS = 1_000  # held-out rows that settle which classifier has the least log loss, and its calibration
+_ENOUGH_ROWS = 500  # held-out rows that settle which classifier has the least log loss, and its calibration
 
 
 @dataclasses.dataclass(frozen=True)

@@ -90,7 +90,7 @@ class Options:
         calibration: "temperature", "sigmoid", "isotonic" or "none", fitted inside the training rows.
         n_folds: folds of the cross-fitting, at least 2.
         table: "counted" counts labels in bins of the posterior, "trusted" adds the posteriors up; see `symbols`.
-        symbols: bins of the posteriors, or "auto": the cube root of the rows.
+        symbols: bins of the posteriors, or "auto", see `choose_symbols`.
         max_distinct: a source of no more distinct rows is taken as it is: its symbols are its rows, nothing is fitted.
         rows_per_cell: a source with fewer rows than this for each cell of its rows and labels is not taken as it is.
         components: principal components that stand for a source of more columns.

@@ -12,7 +12,8 @@ binning for two labels, but an overconfident classifier adds information that is
 drawn to the prior hides it. Hence `counted` is the default.
 
 Squared distances of square roots (Hellinger) are to second order a quarter of the Kullback-Leibler divergence, whose
-mean from the centroid is what merging loses (Banerjee, Merugu, Dhillon and Ghosh 2005).
+mean from the centroid is what merging loses (Banerjee, Merugu, Dhillon and Ghosh 2005). On the same posteriors plain
+probabilities do about as well, log ratios lose two to three times as much: they spread out what is settled anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from mmcore.seeds import stream, stream_seed
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-_MAX_SYMBOLS = 40
 _FIT_ROWS = 10_000
 _SWEEPS = 200
 
@@ -43,13 +43,17 @@ class View:
 
 
 def choose_symbols(n_rows: int, n_classes: int) -> int:
-    """Return how many bins: the cube root of the rows, no fewer than there are labels or 4, no more than 40.
+    """Return how many symbols: the cube root of the rows for two labels, their square root for more.
+
+    On posteriors known in closed form (4 and 10 labels, 1,000 and 4,000 rows) what merging loses and what counting adds
+    about cancel there; no more than 40 and 64 keep resamples quick. No fewer than 4, or than there are labels.
 
     Example:
-        >>> choose_symbols(4_000, 2), choose_symbols(4_000, 20), choose_symbols(10, 2), choose_symbols(10**6, 2)
-        (16, 20, 4, 40)
+        >>> choose_symbols(4_000, 2), choose_symbols(1_000, 4), choose_symbols(4_000, 100), choose_symbols(10**6, 2)
+        (16, 32, 100, 40)
     """
-    return max(4, n_classes, min(_MAX_SYMBOLS, int(np.cbrt(n_rows) + 0.5)))
+    wanted = min(40.0, np.cbrt(n_rows)) if n_classes == 2 else min(64.0, np.sqrt(n_rows))
+    return max(4, n_classes, round(float(wanted)))
 
 
 def quantile_symbols(score: Float, n_symbols: int) -> Codes:
