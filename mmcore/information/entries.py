@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError
+from mmcore.information import bounds
 from mmcore.information.atoms import ATOMS, PID, NotCertified
 from mmcore.information.clusters import Clustered, check_rows, choose_clusters, estimate_cells
 from mmcore.information.entropy import mutual_information_many
@@ -103,8 +104,9 @@ def _of_symbols(
         n_boot=plan.options.n_boot,
         n_null=plan.options.n_null,
     )
+    table = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape) / len(cells)
     entry = _entry(found.pid, record["n_rows"], record["n_groups"], record["clusters"])
-    return {**entry, "information": _information(found, options.level), "bounds": None}
+    return {**entry, "information": _information(found, options.level), "bounds": pair_bounds(table)}
 
 
 def _of_features(
@@ -174,6 +176,24 @@ def _information(found: Clustered, level: float) -> dict[str, Any]:
     raw = np.array([getattr(found.pid, name) for name in ATOMS])
     sums = {name: np.array(weights, dtype=np.float64) for name, weights in SUMS.items()}
     return {name: value_entry(np.atleast_1d(raw @ w), (found.draws @ w)[:, None], level) for name, w in sums.items()}
+
+
+def pair_bounds(table: Float) -> dict[str, Any]:
+    """Return what the three pair tables of a joint table (n1, n2, |Y|) bound: synergy and the best accuracy, raw.
+
+    Example:
+        >>> joint = np.zeros((2, 2, 2))
+        >>> joint[0, 0, 0] = joint[1, 1, 1] = 0.5
+        >>> found = pair_bounds(joint)
+        >>> round(found["synergy"]["upper"], 9), round(found["accuracy"]["lower"], 9)
+        (0.0, 1.0)
+    """
+    synergy = bounds.synergy(table.sum(axis=1), table.sum(axis=0), table.sum(axis=2))
+    kept = ("lower", "upper", "lower_redundancy", "lower_uniqueness")
+    return {
+        "synergy": {name: float(getattr(synergy, name)) for name in kept},
+        "accuracy": bounds.performance_of(synergy).to_dict(),
+    }
 
 
 def _other(
