@@ -4,28 +4,31 @@
 
 Reference: the CVX estimator of Liang et al. (2023), thesis section 3.2. Departures on purpose: discretisers are
 cross-fitted instead of fitted on the evaluated rows, the number of clusters follows the sample size, every table
-carries its certificate, and the atoms come raw and corrected with an interval.
+carries its certificate, and the atoms come raw and corrected, with an interval and nulls (`uncertainty`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError, unknown_name
-from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.information.atoms import PID
 from mmcore.information.discretise import KINDS, cross_fit, fold_units, n_distinct
-from mmcore.information.interval import corrected, interval, permuted_counts, resampled_counts
-from mmcore.information.pid import attempt_many, decompose
+from mmcore.information.pid import decompose
 from mmcore.information.samples import Samples, check_samples
+from mmcore.information.uncertainty.adequacy import check_bias
+from mmcore.information.uncertainty.assess import assess, check_names
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-_BATCH = 200
+_SYMBOLS = 32  # distinct rows of a source that may be taken as symbols beyond `max_clusters`
+_SYMBOL_ROWS = 2.0  # rows a cell that they then need
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Options:
     Attributes:
         clusters: number for each source, a pair, or "auto": the largest k <= `max_clusters` for which k1 k2 |Y| cells
             hold `rows_per_cell` rows on average, at least 2. Sources of no more than `max_clusters` distinct rows keep
-            them as symbols wherever there is a row a cell.
+            them as symbols wherever there is a row a cell, sources of no more than 32 wherever there are two.
         max_clusters: limit of "auto".
         components: principal components before k-means.
         discretiser: "kmeans", or "quantile" or "width" for sources of one column.
@@ -43,6 +46,10 @@ class Options:
         level: nominal coverage of the intervals.
         rows_per_cell: rows a cell that "auto" aims at.
         min_rows_per_cell: fewer than this on average is refused.
+        max_bias_share: refused where the bias predicted for unrelated data is a larger share of the label's entropy.
+        correction: of the bias, a name of `uncertainty.CORRECTIONS`, followed also without resamples; None takes
+            "matched" with resamples and corrects nothing without.
+        interval: a name of `uncertainty.INTERVALS`.
         solver: of the table; resamples are solved by "auto".
         tol: width of the certified interval of the table, bits; of the resamples 1e-6 at the narrowest.
         label_bins: quantiles that a continuous label is cut into.
@@ -56,6 +63,9 @@ class Options:
     level: float = 0.95
     rows_per_cell: float = 5.0
     min_rows_per_cell: float = 1.0
+    max_bias_share: float = 0.5
+    correction: str | None = None
+    interval: str = "bias_aware"
     solver: str = "auto"
     tol: float = 1e-9
     label_bins: int = 4
@@ -73,6 +83,9 @@ class Options:
                 raise InputError(name, value, f"an integer >= {least}", f"Pass {name}={least} or more.")
         if not 0.0 < self.level < 1.0:
             raise InputError("level", self.level, "a number between 0 and 1", "Pass for example level=0.95.")
+        if not self.max_bias_share > 0.0:
+            raise InputError("max_bias_share", self.max_bias_share, "a positive number", "Pass for example 0.5.")
+        check_names(self.correction, self.interval)
 
 
 def read_options(options: dict[str, Any]) -> Options:
@@ -91,7 +104,7 @@ def read_options(options: dict[str, Any]) -> Options:
 
 @dataclasses.dataclass(frozen=True)
 class Clustered:
-    """An estimate with its resamples: `draws` (n_boot, 4) holds the atoms of each resample, in the order of ATOMS."""
+    """An estimate with its resamples: `draws` (n_boot, 4) as `uncertainty.Assessment.draws`, in the order of ATOMS."""
 
     pid: PID
     draws: Float
@@ -136,7 +149,21 @@ def check_rows(n_rows: int, shape: tuple[int, int, int], options: Options) -> No
     if n_rows < options.min_rows_per_cell * n_cells:
         received = f"{n_rows} rows for {shape[0]} x {shape[1]} x {shape[2]} = {n_cells} cells"
         allowed = f"at least {options.min_rows_per_cell:g} rows a cell"
-        raise InputError("x1, x2, y", received, allowed, "Collect more rows, or ask for fewer clusters or classes.")
+        remedy = f"Collect at least {math.ceil(options.min_rows_per_cell * n_cells)} rows"
+        most = math.isqrt(int(n_rows / options.min_rows_per_cell / shape[2]))
+        remedy += f", or ask for at most {most} clusters a source." if most > 1 else "."
+        raise InputError("x1, x2, y", received, allowed, remedy)
+
+
+def _symbols(samples: Samples, options: Options) -> tuple[int, int] | None:
+    """Return the numbers of distinct rows of two sources that are symbols already, see `Options.clusters`."""
+    if options.clusters != "auto" or options.discretiser != "kmeans":
+        return None
+    first, second = n_distinct(samples.x1, _SYMBOLS), n_distinct(samples.x2, _SYMBOLS)
+    if max(first, second) > _SYMBOLS or max(first, second) <= options.max_clusters:
+        return None
+    enough = first * second * samples.n_classes * _SYMBOL_ROWS <= len(samples.labels)
+    return (first, second) if enough else None
 
 
 def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[int, int], dict[str, Any]]:
@@ -144,7 +171,7 @@ def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[
     n_rows, most = len(samples.labels), options.max_clusters
     sources = (samples.x1, samples.x2)
     distinct = (n_distinct(samples.x1, most), n_distinct(samples.x2, most))
-    wanted = choose_clusters(distinct, samples.n_classes, n_rows, options)
+    wanted = _symbols(samples, options) or choose_clusters(distinct, samples.n_classes, n_rows, options)
     folds = None
     if options.n_folds > 1:
         folds = fold_units(samples.groups, n_rows, options.n_folds, seed=seed)
@@ -165,19 +192,6 @@ def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[
         "n_folds": 1 if folds is None else int(folds.max()) + 1,
     }
     return (symbols1 * n2 + symbols2) * samples.n_classes + samples.labels, (n1, n2), record
-
-
-def _atoms_of(counts: list[Float], shape: tuple[int, int, int], tol: float) -> tuple[Float, int]:
-    """Return the atoms (n, 4) of those tables that could be certified, and how many could not."""
-    rows, failed = [], 0
-    for start in range(0, len(counts), _BATCH):
-        tables = [(c / c.sum()).reshape(shape) for c in counts[start : start + _BATCH]]
-        for result in attempt_many(tables, tol=tol):
-            if isinstance(result, NotCertified):
-                failed += 1
-            else:
-                rows.append([getattr(result, name) for name in ATOMS])
-    return np.array(rows, dtype=np.float64).reshape(-1, len(ATOMS)), failed
 
 
 def estimate_clusters(
@@ -204,7 +218,7 @@ def estimate_clusters(
     """
     options = read_options(kw)
     for name, value in (("n_boot", n_boot), ("n_null", n_null)):
-        if not isinstance(value, (int, np.integer)) or value < 0 or (name == "n_boot" and value == 1):
+        if not isinstance(value, (int, np.integer)) or value < 0 or value == 1:
             raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
     samples = check_samples(x1, x2, y, groups, label_bins=options.label_bins)
     cells, (n1, n2), record = _table(samples, options, seed)
@@ -239,39 +253,33 @@ def estimate_cells(
         >>> round(found.pid.synergy, 6)
         1.0
     """
-    n_cells = shape[0] * shape[1] * shape[2]
-    counts = np.bincount(cells, minlength=n_cells).astype(np.float64)
-    table = decompose((counts / counts.sum()).reshape(shape), solver=options.solver, tol=options.tol)
-
-    resample_tol = max(options.tol, 1e-6)
-    resampled = list(resampled_counts(cells, n_cells, groups, n_boot, seed=seed)) if n_boot else []
-    draws, failed = _atoms_of(resampled, shape, resample_tol)
-    sources = cells // shape[2]
-    permuted = permuted_counts(sources, cells % shape[2], shape[2], n_cells, n_null, seed=seed)
-    null, null_failed = _atoms_of(list(permuted), shape, resample_tol)
-
-    raw = np.array([getattr(table, name) for name in ATOMS])
-    better = dict(zip(ATOMS, corrected(raw, draws).tolist())) if n_boot else None
-    ends = interval(raw, draws, options.level).tolist() if n_boot else []
+    counts = np.bincount(cells, minlength=shape[0] * shape[1] * shape[2]).reshape(shape)
+    adequacy = check_bias(counts, options.max_bias_share)
+    table = decompose(counts / counts.sum(), solver=options.solver, tol=options.tol)
+    found = assess(
+        table,
+        cells,
+        shape,
+        groups,
+        n_boot=n_boot,
+        n_null=n_null,
+        level=options.level,
+        correction=options.correction,
+        interval=options.interval,
+        tol=max(options.tol, 1e-6),
+        seed=seed,
+    )
     pid = dataclasses.replace(
         table,
         status="estimated",
         method="clusters",
         seed=seed,
-        corrected=better,
-        interval={name: (low, high) for name, (low, high) in zip(ATOMS, ends)} if n_boot else None,
-        null={name: tuple(null[:, k].tolist()) for k, name in enumerate(ATOMS)} if n_null else None,
-        diagnostics={
-            **table.diagnostics,
-            **record,
-            "n_boot": n_boot,
-            "n_resamples_failed": failed,
-            "n_null": n_null,
-            "n_permutations_failed": null_failed,
-            "level": options.level,
-        },
+        corrected=found.corrected,
+        interval=found.interval,
+        null=found.null,
+        diagnostics={**table.diagnostics, **record, **adequacy, **found.diagnostics},
     )
-    return Clustered(pid, draws)
+    return Clustered(pid, found.draws)
 
 
 def estimate(x1: Any, x2: Any, y: Any, **kw: Any) -> PID:

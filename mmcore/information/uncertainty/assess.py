@@ -1,0 +1,256 @@
+"""One table of counts assessed: corrected atoms, intervals, nulls, and how all of it came about.
+
+    counts -> resamples of N and of N/4 units, permutations, draws from q* -> bias, kink, interval, p
+
+The order of the parts is fixed here; what each is and where it comes from stands in its module. Every part draws from a
+stream of its own, so that asking for one leaves the others as they were.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcore.errors import InputError, unknown_name
+from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.information.uncertainty.bias_aware import (
+    INTERVALS,
+    bias_aware,
+    kink_bias,
+    smooth_bias,
+    spread_factor,
+    subsampling,
+)
+from mmcore.information.uncertainty.correction import (
+    CORRECTIONS,
+    bootstrap_bias,
+    extrapolation_bias,
+    matched_weight,
+)
+from mmcore.information.uncertainty.nulls import p_value
+from mmcore.information.uncertainty.resampled import bootstrap, group_tables, permuted, subsample, units
+
+Float = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+_DRAWS = 100  # for a correction that was asked for without resamples, and for the shuffles of the default one
+_QUARTER = 4
+_ROUNDING = 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class Assessment:
+    """What is known of the error of four atoms.
+
+    Attributes:
+        corrected: atom -> value less its bias, or None where neither resamples nor a correction were asked for.
+        interval: atom -> (low, high), or None without resamples.
+        null: atom -> values under permuted labels, or None.
+        draws: (n_boot, 4) resampled atoms, moved so that their mean is the raw atoms plus the bias taken off, and
+            widened as the intervals are: sums over the atoms of a draw are resampled sums.
+        diagnostics: counts of draws, the bias, the kink, p-values, the null without synergy.
+    """
+
+    corrected: dict[str, float] | None
+    interval: dict[str, tuple[float, float]] | None
+    null: dict[str, tuple[float, ...]] | None
+    draws: Float
+    diagnostics: dict[str, Any]
+
+
+class _Solver:
+    """Atoms of many tables; counts what could not be certified and keeps the widest gap."""
+
+    def __init__(self, shape: tuple[int, int, int], tol: float) -> None:
+        self.shape, self.tol = shape, tol
+        self.failed, self.gap = 0, 0.0
+
+    def __call__(self, tables: Float) -> Float:
+        from mmcore.information.pid import atoms_many  # pid builds on this package
+
+        values, gaps = atoms_many(tables.reshape(-1, *self.shape), tol=self.tol)
+        certified = gaps <= self.tol
+        self.failed += int((~certified).sum())
+        if certified.any():
+            self.gap = max(self.gap, float(gaps[certified].max()))
+        return values[certified]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sample:
+    """The table and how it is solved."""
+
+    raw: Float
+    counts: Float
+    tables: Float
+    shape: tuple[int, int, int]
+    solver: _Solver
+    seed: int
+
+    @property
+    def n_units(self) -> int:
+        return units(self.tables)
+
+    def spread(self, level: float) -> float:
+        return spread_factor(self.n_units, int((self.counts > 0).sum()), len(self.tables) > 1, level)
+
+
+def check_names(correction: str | None, interval: str) -> None:
+    """Raise InputError for an unknown correction or interval.
+
+    Example:
+        >>> check_names("matched", "bias_aware")
+    """
+    if correction is not None and correction not in CORRECTIONS:
+        raise unknown_name("correction", correction, CORRECTIONS)
+    if interval not in INTERVALS:
+        raise unknown_name("interval", interval, INTERVALS)
+
+
+def _enough(values: Float, n_draws: int, name: str) -> Float:
+    if len(values) < 2:
+        received = f"{len(values)} of {n_draws} resamples that could be certified"
+        raise InputError(name, received, "at least 2", "Draw more, or raise tol.")
+    return values
+
+
+def _shuffled_bias(sample: _Sample, n_draws: int) -> Float:
+    """Return the mean atoms under labels permuted over all rows: bias is of the table, whoever the rows belong to."""
+    drawn = permuted(sample.counts[None], sample.shape[2], n_draws, seed=sample.seed, name="shuffle correction")
+    return np.asarray(_enough(sample.solver(drawn), n_draws, "correction").mean(axis=0))
+
+
+def _weights(sample: _Sample, name: str, whole: Float | None, n_draws: int) -> tuple[float, Float]:
+    """Return (w, rest): the bias is w times the bootstrap's plus `rest`."""
+    nothing = np.zeros(len(ATOMS))
+    if name == "none":
+        return 0.0, nothing
+    if name == "bootstrap":
+        return 1.0, nothing
+    if name == "extrapolation":
+        return 0.0, extrapolation_bias(sample.solver, sample.tables, sample.raw, n_draws, seed=sample.seed)
+    shuffled = _shuffled_bias(sample, n_draws)
+    if name == "shuffle" or whole is None:
+        return 0.0, shuffled
+    weight = matched_weight(sample.raw, whole, shuffled)
+    return weight, (1.0 - weight) * shuffled
+
+
+def _resampled(sample: _Sample, size: int, n_draws: int, name: str) -> tuple[Float, Float]:
+    """Return the atoms (n, 4) of resamples of `size` units, and their bias (4,)."""
+    drawn = bootstrap(sample.tables, size, n_draws, seed=sample.seed, name=name)
+    values = _enough(sample.solver(drawn), n_draws, "n_boot")
+    return values, bootstrap_bias(sample.solver, drawn, values)
+
+
+def _intervals(
+    sample: _Sample, kind: str, values: Float, whole: Float, weights: tuple[float, Float], level: float
+) -> tuple[Float, dict[str, Any]]:
+    n_boot, spread = len(values), sample.spread(level)
+    size = max(2, round(sample.n_units / _QUARTER))
+    ratio = sample.n_units / size
+    weight, rest = weights
+    plain = weight * whole + rest
+    smooth = weight * smooth_bias(whole) + rest
+    slack = sample.solver.gap + _ROUNDING
+    if kind == "subsampling":
+        drawn = sample.solver(subsample(sample.tables, size, n_boot, seed=sample.seed))
+        _enough(drawn, n_boot, "n_boot")
+        ends = subsampling(sample.raw, drawn, smooth, ratio, level=level, spread=spread, slack=slack)
+        return ends, {"interval_method": kind, "spread_factor": spread}
+    _, quarter = _resampled(sample, size, n_boot, "bootstrap of a quarter")
+    kink = kink_bias(whole, quarter, ratio)
+    ends = bias_aware(sample.raw, values, smooth, plain, kink, level=level, spread=spread, slack=slack)
+    return ends, {"interval_method": kind, "kink_bias": kink, "spread_factor": spread}
+
+
+def _nulls(sample: _Sample, pid: PID, n_null: int) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
+    """Return the permutation null and the p-values, with the null that has no synergy."""
+    drawn = permuted(sample.tables, sample.shape[2], n_null, seed=sample.seed)
+    values = _enough(sample.solver(drawn), n_null, "n_null")
+    slack = sample.solver.gap + _ROUNDING
+    p = {name: p_value(sample.raw[k], values[:, k], slack) for k, name in enumerate(ATOMS)}
+    record: dict[str, Any] = {"p_values": p, "synergy_p_permutation": p["synergy"]}
+    null = {name: tuple(values[:, k].tolist()) for k, name in enumerate(ATOMS)}
+    try:
+        model = np.asarray(pid.coupling()).reshape(1, -1)
+    except NotCertified as error:
+        return null, {**record, "redundant_null": None, "redundant_null_reason": str(error)}
+    size = int(sample.counts.sum())
+    drawn = bootstrap(model * size, size, n_null, seed=sample.seed, name="redundant null")
+    synergy = _enough(sample.solver(drawn), n_null, "n_null")[:, ATOMS.index("synergy")]
+    redundant = p_value(pid.synergy, synergy, sample.solver.gap + _ROUNDING)
+    p["synergy"] = max(p["synergy"], redundant)
+    record.update(synergy_p_redundant=redundant, redundant_null=synergy.tolist())
+    return null, record
+
+
+def assess(
+    pid: PID,
+    cells: Codes,
+    shape: tuple[int, int, int],
+    groups: Codes | None = None,
+    *,
+    n_boot: int = 0,
+    n_null: int = 0,
+    level: float = 0.95,
+    correction: str | None = None,
+    interval: str = "bias_aware",
+    tol: float = 1e-6,
+    seed: int = 0,
+) -> Assessment:
+    """Return what is known of the error of the atoms of a table of counts.
+
+    Args:
+        pid: the decomposition of the table.
+        cells: (N,) cell of each row, `(symbol1 * n2 + symbol2) * n_labels + label`.
+        shape: (n1, n2, |Y|).
+        groups: group of each row as codes 0..G-1, or None.
+        n_boot: resamples; n_null: permutations, and draws without synergy.
+        level: nominal coverage.
+        correction: a name of CORRECTIONS; None takes "matched" with resamples and corrects nothing without. A name is
+            followed also where n_boot is 0.
+        interval: a name of INTERVALS.
+        tol: certified width of the resamples, bits.
+        seed: of everything drawn.
+
+    Raises:
+        InputError: for fewer than two groups, unknown names, or where fewer than two resamples could be certified.
+
+    Example:
+        >>> from mmcore.information.pid import decompose
+        >>> cells = np.array([0, 3, 5, 6] * 50)     # exclusive or
+        >>> table = np.bincount(cells, minlength=8).reshape(2, 2, 2) / 200
+        >>> found = assess(decompose(table), cells, (2, 2, 2), n_boot=50)
+        >>> round(found.corrected["synergy"], 1), found.interval["redundancy"][0] <= 0.0
+        (1.0, True)
+    """
+    check_names(correction, interval)
+    tables = group_tables(cells, int(np.prod(shape)), groups if n_boot or n_null or correction else None)
+    raw = np.array([getattr(pid, name) for name in ATOMS])
+    sample = _Sample(raw, tables.sum(axis=0), tables, shape, _Solver(shape, tol), seed)
+    name = correction or ("matched" if n_boot else None)
+    values, whole, draws = np.zeros((0, len(ATOMS))), None, np.zeros((0, len(ATOMS)))
+    if n_boot or name in ("matched", "bootstrap"):
+        values, whole = _resampled(sample, sample.n_units, n_boot or _DRAWS, "bootstrap")
+    fixed: dict[str, Any] = {"n_boot": n_boot, "n_null": n_null, "level": level, "correction": name}
+    better = ends = null = None
+    if name is not None:
+        weights = _weights(sample, name, whole, max(2, min(n_boot or _DRAWS, _DRAWS)))
+        bias = weights[1] if whole is None else weights[0] * whole + weights[1]
+        better = dict(zip(ATOMS, (raw - bias).tolist()))
+        fixed["bias"] = dict(zip(ATOMS, bias.tolist()))
+        if n_boot and whole is not None:
+            found, record = _intervals(sample, interval, values, whole, weights, level)
+            ends = {atom: (low, high) for atom, (low, high) in zip(ATOMS, found.tolist())}
+            fixed.update(record)
+            draws = raw + bias + sample.spread(level) * (values - values.mean(axis=0))
+    fixed["n_resamples_failed"] = sample.solver.failed
+    if n_null:
+        null, record = _nulls(sample, pid, n_null)
+        fixed.update(record)
+    fixed["n_permutations_failed"] = sample.solver.failed - fixed["n_resamples_failed"]
+    return Assessment(better, ends, null, draws, fixed)

@@ -1,0 +1,163 @@
+"""Intervals for the atoms of a table of counts that keep their level where the atoms have a kink.
+
+    centre = raw - b - K s / 2,    ends = centre + c(K / 2 se) v [q_lo, q_hi],    s = (-1, 1, 1, -1) for R, U1, U2, S
+
+The union information is a convex function of p(x1,y), p(x2,y): a maximum of linear ones, max(V_1, V_2) under the
+integral for two labels. Where several of them are largest together (AND: both channels Blackwell-equal, U1 = U2 = 0)
+the atoms are only directionally differentiable, their law is that of a maximum of Gaussians, and the bootstrap is
+inconsistent (Dumbgen 1993; Fang and Santos 2019): percentile and reflected intervals cover 81-93 % there. A maximum
+errs upwards by something between zero (no kink) and K (exactly at it, of order N^-1/2), and no estimator can undo it
+everywhere (Hirano and Porter 2012). So the rule is that of Armstrong and Kolesar (2020) for a bias of known bound:
+
+1. b: the smooth bias, of order 1/N. In the coordinates (I1, I2, I12, I_union) that of the bootstrap, weighted as in
+   `correction`; for the union at most the larger one of I1 and I2, so that no part of the kink is in it.
+2. K: how much more than smooth the union's bias is. By resamples of N and of N/4 units (the m-out-of-n bootstrap, or
+   numerical directional derivative of Hong and Li 2018), x_r = bias of I_union above max(bias of I1, I2) at N/r units:
+
+       K = max(0, (x_4 - 4 min(x_1, 0)) / (sqrt(1 + 4) - 1))
+
+   because on average over samples a draw of N/r units from the sample has variance (1 + r)/N about the truth: its kink
+   bias is K sqrt(1 + r), that of the sample itself K.
+3. Half of K is taken off and the other half goes into the critical value: c = (1 - alpha) quantile of |N(K / 2se, 1)|
+   over that of |N(0, 1)|, so that coverage is kept at both ends of what the bias may be.
+4. q: quantiles of the centred resamples, on the side where they lie (the spread of an information grows with it, so a
+   reflected interval misses above); v = sqrt(N / (N - cells)), or with G groups sqrt(G / (G - 1)) t_{G-1} / z.
+5. Zero: an atom is never negative. An interval that would end below zero is extended up to it, and one whose reflected
+   lower end reaches zero (a one-sided test does not reject) is extended down to it. Nothing is cut off.
+
+Away from kinks K tends to zero and the rule is the bias-corrected percentile interval. Known limits (`study`; 1,000
+draws, 200 resamples): about two standard errors from a kink (U1 = 0.14, N = 400) coverage falls to .90-.91; a synergy
+that is all of H(Y), as of a noiseless exclusive or, is covered in 99-100 %, because its error is of second order; with
+6 rows a cell a small synergy is covered in up to 98 %.
+
+`subsampling` (Politis, Romano and Wolf 1999) draws N/4 units without replacement: the law of sqrt(m) (phi_m - phi_N),
+smooth bias taken out, reflected. It needs no derivative and is consistent at every kink, but wider and slower to be so.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chndtrix, ndtri, stdtrit
+
+Float = NDArray[np.float64]
+
+INTERVALS = ("bias_aware", "subsampling")
+
+# atoms (R, U1, U2, S) = MIX (I1, I2, I12, I_union)
+MIX = np.array([[1.0, 1.0, 0.0, -1.0], [0.0, -1.0, 0.0, 1.0], [-1.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, -1.0]])
+UNMIX = np.linalg.inv(MIX)
+UNION = 3
+
+
+def critical_factor(bias: Float, level: float) -> Float:
+    """Return the critical value of |N(bias, 1)| over that of |N(0, 1)|.
+
+    Args:
+        bias: in standard errors, any shape.
+        level: coverage.
+
+    Reference: Armstrong and Kolesar 2020, section 2.
+
+    Example:
+        >>> critical_factor(np.array([0.0, 1.0, 10.0]), 0.95).round(3).tolist()
+        [1.0, 1.35, 5.941]
+    """
+    usual = float(ndtri(0.5 + 0.5 * level))
+    capped = np.minimum(np.asarray(bias, dtype=np.float64), 20.0)
+    value = np.sqrt(chndtrix(level, 1.0, capped**2))
+    far = bias + float(ndtri(level))  # the other tail has no mass left
+    return np.asarray(np.where(np.asarray(bias) > 8.0, far, value) / usual)
+
+
+def spread_factor(n_units: int, n_cells: int, grouped: bool, level: float) -> float:
+    """Return what small samples widen an interval by: lost degrees of freedom, and Student's t for few groups.
+
+    Args:
+        n_units: rows, or groups. n_cells: occupied cells.
+
+    Example:
+        >>> round(spread_factor(200, 8, False, 0.95), 3), round(spread_factor(10, 8, True, 0.95), 3)
+        (1.018, 1.217)
+    """
+    if not grouped:
+        return math.sqrt(n_units / (n_units - min(n_cells - 1, n_units / 2)))
+    student = float(stdtrit(n_units - 1, 0.5 + 0.5 * level) / ndtri(0.5 + 0.5 * level))
+    return math.sqrt(n_units / (n_units - 1)) * student
+
+
+def kink_bias(whole: Float, quarter: Float, ratio: float) -> float:
+    """Return K in bits from the biases (4,) of the atoms at N and at N / `ratio` units, see the module.
+
+    Example:
+        >>> smooth = MIX @ np.array([0.1, 0.1, 0.3, 0.1])
+        >>> kink_bias(smooth, 4 * smooth, 4.0)
+        0.0
+    """
+    excess = [value[UNION] - max(value[0], value[1]) for value in (UNMIX @ whole, UNMIX @ quarter)]
+    rest = excess[1] - ratio * min(excess[0], 0.0)
+    # what a difference of rounded numbers leaves is no kink
+    return float(rest / (math.sqrt(1.0 + ratio) - 1.0)) if rest > 1e-12 else 0.0
+
+
+def smooth_bias(whole: Float) -> Float:
+    """Return the bias (4,) of the atoms with the union's cut down to the larger one of I1 and I2.
+
+    Example:
+        >>> (UNMIX @ smooth_bias(MIX @ np.array([0.1, 0.2, 0.4, 0.5]))).round(6).tolist()
+        [0.1, 0.2, 0.4, 0.2]
+    """
+    parts = UNMIX @ whole
+    parts[UNION] = min(parts[UNION], max(parts[0], parts[1]))
+    return np.asarray(MIX @ parts)
+
+
+def _with_zero(low: Float, high: Float, reflected: Float, slack: float) -> Float:
+    """Return (4, 2): ends extended to zero where zero is not excluded, and by `slack`, the error of the solver."""
+    low = np.where(reflected <= slack, np.minimum(low, 0.0), low)
+    return np.stack([low - slack, np.maximum(high, 0.0) + slack], axis=1)
+
+
+def bias_aware(
+    raw: Float, draws: Float, smooth: Float, plain: Float, kink: float, *, level: float, spread: float, slack: float
+) -> Float:
+    """Return the interval (4, 2) of each atom.
+
+    Args:
+        raw: (4,) atoms of the table.
+        draws: (n, 4) atoms of resamples of N units.
+        smooth, plain: (4,) bias without and with what of the kink the resamples show.
+        kink: K of `kink_bias`.
+        level: nominal coverage; spread: of `spread_factor`; slack: error of the solver, bits.
+
+    Example:
+        >>> draws = np.random.default_rng(0).normal(0.3, 0.01, (400, 4))
+        >>> bias_aware(np.full(4, 0.3), draws, np.zeros(4), np.zeros(4), 0.0, level=0.95, spread=1.0,
+        ...            slack=0.0).round(2)[0].tolist()
+        [0.28, 0.32]
+    """
+    around = draws - draws.mean(axis=0)
+    # "weibull" takes the rank p (n + 1): the default rank of numpy is too far inside for a few hundred draws
+    below, above = np.quantile(around, [0.5 * (1.0 - level), 0.5 * (1.0 + level)], axis=0, method="weibull")
+    error = np.maximum(around.std(axis=0, ddof=1), 1e-12)
+    centre = raw - smooth - 0.5 * kink * MIX[:, UNION]
+    width = spread * critical_factor(0.5 * kink / error, level)
+    return _with_zero(centre + width * below, centre + width * above, raw - plain - above, slack)
+
+
+def subsampling(
+    raw: Float, draws: Float, smooth: Float, ratio: float, *, level: float, spread: float, slack: float
+) -> Float:
+    """Return the subsampling interval (4, 2) of each atom.
+
+    Args:
+        draws: (n, 4) atoms of subsamples of N / `ratio` units without replacement.
+        Others as `bias_aware`.
+    """
+    # a subsample of m of N differs from the sample by the variance 1/m - 1/N, and by the smooth bias (ratio - 1) b
+    scaled = (draws - raw - (ratio - 1.0) * smooth) / math.sqrt(ratio - 1.0)
+    below, above = np.quantile(scaled, [0.5 * (1.0 - level), 0.5 * (1.0 + level)], axis=0, method="weibull")
+    low, high = raw - smooth - spread * above, raw - smooth - spread * below
+    return _with_zero(low, high, low, slack)
