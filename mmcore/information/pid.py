@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import ATOMS, PID, NotCertified, results
 from mmcore.information.certificate import Union
 from mmcore.information.entropy import mutual_information_many
@@ -31,6 +31,7 @@ __all__ = ["ATOMS", "PID", "NotCertified", "atoms_many", "decompose", "decompose
 
 Float = NDArray[np.float64]
 
+_BACKENDS = ("numpy", "torch")
 _MASS_TOLERANCE = 1e-9
 _CLOSED = Union(0.0, 0.0, "solved", "two_labels", 0)  # what the closed form says of itself, always
 
@@ -39,6 +40,13 @@ def _check_tolerance(tol: float) -> float:
     if not (np.isfinite(tol) and tol > 0):
         raise InputError("tol", tol, "a positive number of bits", "Pass for example tol=1e-9.")
     return float(tol)
+
+
+def _check_backend(backend: str, device: str) -> None:
+    if backend not in _BACKENDS:
+        raise unknown_name("backend", backend, _BACKENDS)
+    if backend == "numpy" and device != "cpu":
+        raise InputError("device", device, "'cpu' with backend 'numpy'", "Pass backend='torch' to compute elsewhere.")
 
 
 def check_table(p: Any, argument: str = "p") -> Float:
@@ -124,13 +132,17 @@ def _assemble(both: Float, union: Unions) -> Float:
     return values
 
 
-def _solve_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) -> tuple[Float, list[Union] | None]:
+def _solve_batch(
+    ps: Float, solver: str, tol: float, *, backend: str = "numpy", device: str = "cpu", **options: Any
+) -> tuple[Float, list[Union] | None]:
     """Return `_assemble` of checked tables of one shape, and what the engines say (None: all by closed form)."""
-    from mmcore.information.solvers import union_arrays
+    from mmcore.information.solvers import union_arrays, union_arrays_torch
 
-    a, b = _marginals(ps)
-    union = union_arrays(a, b, solver=solver, tol=tol, **options)
-    both = mutual_information_many(ps.reshape(len(ps), -1, ps.shape[3]))
+    if backend == "torch":
+        union, both = union_arrays_torch(ps, solver=solver, tol=tol, device=device, **options)
+    else:
+        union = union_arrays(*_marginals(ps), solver=solver, tol=tol, **options)
+        both = mutual_information_many(ps.reshape(len(ps), -1, ps.shape[3]))
     return _assemble(both, union), union.engines
 
 
@@ -157,7 +169,7 @@ def attempt_many(
 
 
 def _attempt_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) -> list[PID | NotCertified]:
-    values, unions = _solve_batch(ps, solver, tol, options)
+    values, unions = _solve_batch(ps, solver, tol, **options)
     return results(values, unions or _CLOSED, ps, tol)
 
 
@@ -171,7 +183,7 @@ def _by_shape(tables: Float | Sequence[Float]) -> list[tuple[Sequence[int], Floa
     return [(members, np.stack([tables[k] for k in members])) for members in shapes.values()]
 
 
-def atoms_many(ps: Any, *, tol: float = 1e-9) -> tuple[Float, Float]:
+def atoms_many(ps: Any, *, tol: float = 1e-9, backend: str = "numpy", device: str = "cpu") -> tuple[Float, Float]:
     """Return the atoms (B, 4), in the order of `ATOMS`, and the certified gaps (B,) of many tables, in bits.
 
     The numbers of `decompose_many` as arrays, for resamples; a table that is not certified to `tol` is a row of NaN,
@@ -180,6 +192,7 @@ def atoms_many(ps: Any, *, tol: float = 1e-9) -> tuple[Float, Float]:
     Args:
         ps: (B, |X1|, |X2|, |Y|), each table summing to one.
         tol: largest width of the certified interval, bits.
+        backend, device: as in `decompose_many`.
 
     Raises:
         InputError: as `decompose`, for the first table concerned.
@@ -190,9 +203,10 @@ def atoms_many(ps: Any, *, tol: float = 1e-9) -> tuple[Float, Float]:
         ((3, 4), True)
     """
     tol = _check_tolerance(tol)
+    _check_backend(backend, device)
     atoms, gaps = np.empty((len(ps), 4)), np.empty(len(ps))
     for members, stack in _by_shape(check_tables(ps)):
-        values, _ = _solve_batch(stack, "auto", tol, {})
+        values, _ = _solve_batch(stack, "auto", tol, backend=backend, device=device)
         atoms[members], gaps[members] = values[:4].T, values[4]
     atoms[~(gaps <= tol)] = np.nan
     return atoms, gaps
@@ -235,13 +249,22 @@ def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float
 
 
 def decompose_many(
-    ps: Any, *, method: str = "broja", solver: str = "auto", tol: float = 1e-9, **options: Any
+    ps: Any,
+    *,
+    method: str = "broja",
+    solver: str = "auto",
+    tol: float = 1e-9,
+    backend: str = "numpy",
+    device: str = "cpu",
+    **options: Any,
 ) -> list[PID]:
     """Return the decomposition of each table; tables of one shape are solved together.
 
     Args:
         ps: (B, |X1|, |X2|, |Y|) or a sequence of tables of any shapes.
         method, solver, tol, options: as in `decompose`.
+        backend: "numpy", or "torch" (two labels, float64).
+        device: where torch computes: "cpu", "cuda", ...
 
     Raises:
         InputError, NotCertified: as `decompose`, for the first table concerned.
@@ -251,12 +274,13 @@ def decompose_many(
         [0.0, 0.0, 0.0]
     """
     tol = _check_tolerance(tol)
+    _check_backend(backend, device)
     measure = None if method == "broja" else find_measure(method)
     tables = check_tables(ps)
     if measure is not None:
         return [measure.decompose(table) for table in tables]
     certified: list[PID] = []
-    for found in attempt_many(tables, solver=solver, tol=tol, **options):
+    for found in attempt_many(tables, solver=solver, tol=tol, backend=backend, device=device, **options):
         if isinstance(found, NotCertified):
             raise found
         certified.append(found)

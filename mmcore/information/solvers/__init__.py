@@ -131,6 +131,41 @@ class Unions(NamedTuple):
     engines: list[Union] | None
 
 
+def _closed(curves: two_labels.Curves, symbols: int) -> Unions:
+    value, error = curves.union, two_labels.rounding_error(symbols)
+    return Unions(curves.information1, curves.information2, value, value - error, value + error, None)
+
+
+def union_arrays_torch(
+    ps: Float, *, solver: str = "auto", tol: float = 1e-9, device: str = "cpu", **options: Any
+) -> tuple[Unions, Float]:
+    """Return the union information of B joint tables of one shape, and I(X1,X2;Y) (B,), in bits, by torch.
+
+    Args:
+        ps: (B, n1, n2, 2), each table summing to one.
+        solver: "auto" or "two_labels".
+        tol: not needed by the closed form.
+        device: of torch.
+
+    Raises:
+        InputError: as `union_many`; for more than two labels, for another solver, or a device that is not here.
+
+    Example:
+        >>> unions, both = union_arrays_torch(np.full((1, 2, 2, 2), 0.125))
+        >>> bool(unions.upper[0] < 1e-13)
+        True
+    """
+    _check_options(solver, options)
+    if solver not in ("auto", "two_labels"):
+        raise InputError("backend", f"'torch' with solver '{solver}'", "solver 'auto'", "Use backend='numpy'.")
+    if ps.shape[3] != 2:
+        raise InputError("backend", f"'torch' for {ps.shape[3]} labels", "two labels", "Use backend='numpy'.")
+    from mmcore.information.solvers import two_labels_torch
+
+    curves, both = two_labels_torch.compare_curves(ps, device=device)
+    return _closed(curves, ps.shape[1] + ps.shape[2]), both
+
+
 def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9, **options: Any) -> Unions:
     """Return the union information of B pairs of tables of one shape, in bits.
 
@@ -148,9 +183,7 @@ def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9,
     """
     _check_options(solver, options)
     if a.shape[2] == 2 and solver in ("auto", "two_labels"):
-        curves = two_labels.compare_curves(a, b)
-        value, error = curves.union, two_labels.rounding_error(a.shape[1] + b.shape[1])
-        return Unions(curves.information1, curves.information2, value, value - error, value + error, None)
+        return _closed(two_labels.compare_curves(a, b), a.shape[1] + b.shape[1])
     unions = _unions(a, b, solver, tol, options)
     lower, upper = (np.array([getattr(union, end) for union in unions]) for end in ("lower", "upper"))
     information1, information2 = mutual_information_many(a), mutual_information_many(b)

@@ -90,3 +90,44 @@ def test_a_result_of_a_batch_is_a_result():
         one.synergy = 0.0
     with pytest.raises(AttributeError, match="synergie"):
         pid.decompose_many(ps)[7].synergie  # noqa: B018
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (1, 4, 2), (7, 5, 2), (30, 20, 2)])
+@pytest.mark.parametrize("alpha", [1.0, 0.05])
+def test_torch_agrees_with_numpy(shape, alpha):
+    ps = batch(shape, 50, alpha=alpha)
+    ps[0] = 0.0
+    ps[0, 0, 0, :] = 0.5  # one symbol of each source, the rest empty
+    expected, gaps = pid.atoms_many(ps)
+    atoms, torch_gaps = pid.atoms_many(ps, backend="torch")
+    assert atoms == pytest.approx(expected, abs=1e-12)
+    assert torch_gaps == pytest.approx(gaps, abs=1e-12)
+    assert values(pid.decompose_many(ps, backend="torch")).tolist() == atoms.tolist()
+
+
+@pytest.mark.gpu
+def test_a_gpu_agrees_with_numpy():
+    ps = batch((6, 5, 2), 2000)
+    atoms, _ = pid.atoms_many(ps, backend="torch", device="cuda")
+    assert atoms == pytest.approx(pid.atoms_many(ps)[0], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "argument", "received"),
+    [
+        ({"backend": "jax"}, "backend", "'jax'"),
+        ({"backend": "numpy", "device": "cuda"}, "device", "cuda"),
+        ({"backend": "torch", "device": "tpu9"}, "device", "tpu9"),
+        ({"backend": "torch", "solver": "cvxpy"}, "backend", "'torch' with solver 'cvxpy'"),
+    ],
+)
+def test_backends_that_are_not_there(options, argument, received):
+    with pytest.raises(InputError) as caught:
+        pid.decompose_many(batch((2, 2, 2), 2), **options)
+    assert (caught.value.argument, caught.value.received) == (argument, received)
+
+
+def test_torch_takes_two_labels_only():
+    with pytest.raises(InputError) as caught:
+        pid.decompose_many(batch((2, 2, 3), 2), backend="torch")
+    assert caught.value.received == "'torch' for 3 labels"
