@@ -14,6 +14,7 @@ A small ridge keeps t finite where the classes separate; t < 0 (a classifier wor
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,9 @@ def calibrate(logits: Float, labels: Codes, weights: Float | None = None) -> Cal
     return Calibrated(log_p, float(point[0]), loss)
 
 
-def _newton(penalised, start: Float, logits: Float, truth: Float, weights: Float) -> Float:  # type: ignore[no-untyped-def]
+def _newton(
+    penalised: Callable[[Float], tuple[float, Float]], start: Float, logits: Float, truth: Float, weights: Float
+) -> Float:
     """Return the minimiser of the convex loss by Newton steps, halved until the loss falls."""
     point = start
     value, log_p = penalised(point)

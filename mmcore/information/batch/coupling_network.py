@@ -37,19 +37,22 @@ class Encoders:
     n_labels: int
     steps: int
     mean_sweeps: float
+    dtype: torch.dtype
 
     def logits(self, x1: Tensor, x2: Tensor) -> Tensor:
         """Return log A (S, L, n1, n2) of rows x1 (n1, d1) and x2 (n2, d2)."""
-        return _logits(self.first, self.second, self.n_labels, x1, x2)
+        return _logits(self.first, self.second, self.n_labels, x1, x2, self.dtype)
 
 
-def _embed(encoder: Perceptrons, n_labels: int, x: Tensor) -> Tensor:
-    found = encoder(x.expand(len(encoder.biases[0]), -1, -1))
+def _embed(encoder: Perceptrons, n_labels: int, x: Tensor, dtype: torch.dtype) -> Tensor:
+    found = encoder(x.expand(len(encoder.biases[0]), -1, -1)).to(dtype)
     return found.unflatten(-1, (n_labels, -1)).transpose(1, 2)  # (S, L, n, d)
 
 
-def _logits(first: Perceptrons, second: Perceptrons, n_labels: int, x1: Tensor, x2: Tensor) -> Tensor:
-    one, two = _embed(first, n_labels, x1), _embed(second, n_labels, x2)
+def _logits(
+    first: Perceptrons, second: Perceptrons, n_labels: int, x1: Tensor, x2: Tensor, dtype: torch.dtype
+) -> Tensor:
+    one, two = _embed(first, n_labels, x1, dtype), _embed(second, n_labels, x2, dtype)
     product = one @ two.transpose(-1, -2) / one.shape[-1] ** 0.5
     return _LOGIT_BOUND * torch.tanh(product / _LOGIT_BOUND)
 
@@ -81,7 +84,7 @@ def train_encoders(
 
     Args:
         x1, x2: distinct rows (K1, d1) and (K2, d2).
-        log_a, log_b: log tables (S, L, K1) and (S, L, K2), one of each restart.
+        log_a, log_b: log tables (S, L, K1) and (S, L, K2), one of each restart; couplings take their dtype.
         log_prior: log label masses (L,).
         n_rows: rows of the sample; an epoch is as many steps as they make batches.
         generator: of the initial weights and the batches, on the CPU.
@@ -105,8 +108,8 @@ def train_encoders(
             drawn, orders[k] = orders[k][:size].to(x.device), orders[k][size:]
             batch.append((x[drawn], match_labels(log_table[..., drawn], log_prior)))
         (one, log_one), (two, log_two) = batch
-        theta = _logits(first, second, n_labels, one, two)
+        theta = _logits(first, second, n_labels, one, two, log_a.dtype)
         q, found = couple(theta, log_one, log_two, max_sweeps=_TRAINING_SWEEPS, tol=_TRAINING_TOL)
         optimiser.step(negative_conditional_entropy(q).sum())
         sweeps += found.sweeps
-    return Encoders(first, second, n_labels, steps, sweeps / max(1, steps))
+    return Encoders(first, second, n_labels, steps, sweeps / max(1, steps), log_a.dtype)

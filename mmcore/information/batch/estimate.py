@@ -36,6 +36,7 @@ from mmcore.information.batch.options import Options, read_options
 from mmcore.information.batch.polish import polish
 from mmcore.information.batch.sinkhorn import match_labels, sinkhorn
 from mmcore.information.batch.support import distinct_rows, merge_points, representatives
+from mmcore.information.batch.tables import Tables, atoms_of, calibrated_tables
 from mmcore.information.certificate import round_to_tables, upper_bound
 from mmcore.information.discretise import fold_units
 from mmcore.information.entropy import LN2, entropy, mutual_information
@@ -71,47 +72,6 @@ class _Fitted:
     pairs: torch.Tensor
 
 
-@dataclasses.dataclass(frozen=True)
-class _Tables:
-    """Tables (S, m1, L) and (S, m2, L) on the cells, joint information (S,) in bits, and log losses (3, S) in nats."""
-
-    a: Float
-    b: Float
-    both: Float
-    log_losses: Float
-
-
-def _table(log_posterior: Float, cells: Codes, n_cells: int, weights: Float, prior: Float) -> Float:
-    """Return the table (m, L) of the cells, its label masses those of the prior."""
-    p = np.exp(log_posterior) * weights[:, None]
-    table = np.stack([np.bincount(cells, column, n_cells) for column in p.T], axis=1)
-    mass = table.sum(axis=0)
-    return np.asarray(table * np.divide(prior, mass, out=np.zeros_like(prior), where=mass > 0))
-
-
-def _tables(logits: tuple[Float, Float, Float], cells: tuple[Codes, Codes], labels: Codes, weights: Float) -> _Tables:
-    """Return the calibrated tables of each restart for rows that count `weights` times."""
-    n_seeds, n_classes = logits[0].shape[0], logits[0].shape[2]
-    prior = np.bincount(labels, weights, n_classes) / weights.sum()
-    sizes = [int(cell.max()) + 1 for cell in cells]
-    tables: tuple[list[Float], list[Float]] = ([], [])
-    losses = np.empty((3, n_seeds))
-    for seed in range(n_seeds):
-        for k in range(3):
-            found = calibrate(logits[k][seed], labels, weights)
-            losses[k, seed] = found.log_loss
-            if k < 2:
-                tables[k].append(_table(found.log_posterior, cells[k], sizes[k], weights, prior))
-    return _Tables(np.stack(tables[0]), np.stack(tables[1]), entropy(prior) - losses[2] / LN2, losses)
-
-
-def _atoms(tables: _Tables, union: Float) -> Float:
-    """Return the atoms (S, 4) in the order of ATOMS."""
-    first = np.array([mutual_information(table) for table in tables.a])
-    second = np.array([mutual_information(table) for table in tables.b])
-    return np.stack([first + second - union, union - second, union - first, tables.both - union], axis=1)
-
-
 def _source(logits: Float, x: Float, labels: Codes, options: Options) -> tuple[Codes, Codes, Float, Codes]:
     """Return cell (N,), representative rows (m,), log table (S, L, K) of the distinct rows, and their places (K,)."""
     unit, first = distinct_rows(x)
@@ -124,7 +84,7 @@ def _source(logits: Float, x: Float, labels: Codes, options: Options) -> tuple[C
     return cell[unit], first[representatives(points, mass, cell)], np.log(np.maximum(table, 1e-300)), first
 
 
-def _fit(samples: Samples, options: Options, seed: int) -> tuple[_Fitted, _Tables, dict[str, Any]]:
+def _fit(samples: Samples, options: Options, seed: int) -> tuple[_Fitted, Tables, dict[str, Any]]:
     """Train everything; return what resamples need, the tables, and what to record."""
     labels, n_classes = samples.labels, samples.n_classes
     folds = fold_units(samples.groups, len(labels), options.n_folds, seed=seed)
@@ -140,15 +100,15 @@ def _fit(samples: Samples, options: Options, seed: int) -> tuple[_Fitted, _Table
     cells, inputs, tables, points = [], [], [], []
     for x, scores in zip(sources[:2], logits[:2]):
         cell, chosen, log_table, first = _source(scores, x, labels, options)
-        z = torch.from_numpy(standardised(x)).to(like)
+        z = standardised(x).astype(np.float32)
         cells.append(cell)
-        inputs.append(z[torch.from_numpy(first).to(device)])
-        points.append(z[torch.from_numpy(chosen).to(device)])
+        inputs.append(torch.from_numpy(z[first]).to(device))
+        points.append(torch.from_numpy(z[chosen]).to(device))
         tables.append(match_labels(torch.from_numpy(log_table).to(like), log_prior))
     generator = torch.Generator().manual_seed(stream_seed(seed, "encoders"))
     encoders = train_encoders(inputs[0], inputs[1], tables[0], tables[1], log_prior, len(labels), options, generator)
     pair_of_cells = (cells[0], cells[1])
-    on_cells = _tables(logits, pair_of_cells, labels, np.ones(len(labels)))
+    on_cells = calibrated_tables(logits, pair_of_cells, labels, np.ones(len(labels)))
     pairs, record = _evaluate(encoders, points[0], points[1], on_cells, options)
     record["classifier_steps"] = [steps for _, steps in fits]
     record["coupling_steps"] = encoders.steps
@@ -160,12 +120,12 @@ def _fit(samples: Samples, options: Options, seed: int) -> tuple[_Fitted, _Table
 
 @torch.no_grad()
 def _evaluate(
-    encoders: Encoders, x1: torch.Tensor, x2: torch.Tensor, tables: _Tables, options: Options
+    encoders: Encoders, x1: torch.Tensor, x2: torch.Tensor, tables: Tables, options: Options
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """Return the pair masses (S, m1, m2) of the networks' coupling on the support, and how well it meets the tables."""
-    theta = encoders.logits(x1, x2)
+    theta = encoders.logits(x1, x2)  # (S, L, m1, m2)
     with np.errstate(divide="ignore"):
-        log_a, log_b = (torch.from_numpy(np.log(t).swapaxes(1, 2).copy()).to(x1) for t in (tables.a, tables.b))
+        log_a, log_b = (torch.from_numpy(np.log(t).swapaxes(1, 2).copy()).to(theta) for t in (tables.a, tables.b))
     pairs, violations, sweeps, upper = [], [], [], []
     for k in range(len(theta)):  # one restart after another keeps memory small
         found = sinkhorn(theta[k], log_a[k], log_b[k], max_sweeps=options.sinkhorn_sweeps, tol=options.sinkhorn_tol)
@@ -174,7 +134,7 @@ def _evaluate(
         violations.append(found.violation)
         sweeps.append(found.sweeps)
         mass = round_to_tables(q, tables.a[k], tables.b[k]).sum(axis=2)
-        pairs.append(torch.from_numpy(mass).to(x1))
+        pairs.append(torch.from_numpy(mass).to(theta))
     record = {
         "union_network": upper,
         "max_marginal_violation": max(violations),
@@ -185,7 +145,7 @@ def _evaluate(
 
 
 def _union(
-    fitted: _Fitted, tables: _Tables, options: Options, network: list[float]
+    fitted: _Fitted, tables: Tables, options: Options, network: list[float]
 ) -> tuple[Float, Float, int, torch.Tensor]:
     """Return upper and lower bounds (S,) in bits, the steps of the polish, and the pair masses reached."""
     independent = fitted.pairs.sum(dim=-1, keepdim=True) * fitted.pairs.sum(dim=-2, keepdim=True)
@@ -203,9 +163,9 @@ def _bootstrap(
     draws, n_rows = [], len(samples.labels)
     for rows in bootstrap_rows(n_rows, samples.groups, n_boot, seed=seed):
         weights = np.bincount(rows, minlength=n_rows).astype(np.float64)
-        tables = _tables(fitted.logits, fitted.cells, samples.labels, weights)
+        tables = calibrated_tables(fitted.logits, fitted.cells, samples.labels, weights)
         done = polish(pairs, tables.a, tables.b, max_steps=_BOOTSTRAP_STEPS, tol=options.tol)
-        draws.append(_atoms(tables, done.upper).mean(axis=0))
+        draws.append(atoms_of(tables, done.upper).mean(axis=0))
     return np.array(draws).reshape(-1, len(ATOMS))
 
 
@@ -217,7 +177,7 @@ def _null(samples: Samples, n_null: int, options: Options, seed: int) -> Float:
         permuted = dataclasses.replace(samples, labels=labels)
         fitted, tables, record = _fit(permuted, once, stream_seed(seed, "null", number))
         upper, _, _, _ = _union(fitted, tables, once, record["union_network"])
-        draws.append(_atoms(tables, upper).mean(axis=0))
+        draws.append(atoms_of(tables, upper).mean(axis=0))
     return np.array(draws).reshape(-1, len(ATOMS))
 
 
@@ -287,7 +247,7 @@ def estimate(
     with _one_thread():
         fitted, tables, record = _fit(samples, chosen, seed)
         upper, lower, steps, pairs = _union(fitted, tables, chosen, record["union_network"])
-        by_restart = _atoms(tables, upper)
+        by_restart = atoms_of(tables, upper)
         draws = _bootstrap(fitted, pairs, samples, n_boot, chosen, seed) if n_boot else np.empty((0, len(ATOMS)))
         null = _null(samples, n_null, chosen, seed)
     record |= _diagnostics(samples, tables, by_restart, upper, lower, chosen)
@@ -310,7 +270,7 @@ def estimate(
 
 
 def _diagnostics(
-    samples: Samples, tables: _Tables, atoms: Float, upper: Float, lower: Float, options: Options
+    samples: Samples, tables: Tables, atoms: Float, upper: Float, lower: Float, options: Options
 ) -> dict[str, Any]:
     label_entropy = entropy(np.bincount(samples.labels) / len(samples.labels))
     held_out = label_entropy - tables.log_losses[:2] / LN2
