@@ -2,8 +2,7 @@
 
 Which one suits depends on the data: a line needs the fewest rows and sees no interaction of features (of an exclusive
 or nothing at all); trees see interactions of few features, boosted ones more of them. `auto` takes the one with the
-least log loss on rows held out inside the training rows. All run on one thread: how many threads share a sum decides
-its last bits.
+least log loss on rows held out inside the training rows.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -52,7 +50,7 @@ def _boosting(seed: int) -> Any:
 def _forest(seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    return ExtraTreesClassifier(60, min_samples_leaf=5, random_state=seed)
+    return ExtraTreesClassifier(40, min_samples_leaf=5, random_state=seed)
 
 
 CLASSIFIERS = (
@@ -102,13 +100,11 @@ def fit_classifier(name: str, x: Float, labels: Codes, n_classes: int, *, seed: 
         prior = np.bincount(labels, minlength=n_classes) / len(labels)
         return lambda new: mix_prior(np.tile(prior, (len(new), 1)), labels)
     model = next(entry for entry in CLASSIFIERS if entry.name == name).build(seed)
-    with threadpool_limits(1):
-        model.fit(x, labels)
+    model.fit(x, labels)
 
     def posteriors(new: Float) -> Float:
         found = np.zeros((len(new), n_classes))
-        with threadpool_limits(1):
-            found[:, seen] = model.predict_proba(new)
+        found[:, seen] = model.predict_proba(new)
         return mix_prior(found, labels)
 
     return posteriors

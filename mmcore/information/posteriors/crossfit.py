@@ -7,6 +7,8 @@ wide sources projected to their first principal components, the classifier with 
 a calibration map is fitted on the same held-out predictions, and the chosen classifier is fitted again on all of them
 (as scikit-learn's CalibratedClassifierCV with ensemble=False). Nothing about a row's label reaches its posterior.
 
+All fits run on one thread: how many threads share a sum decides its last bits.
+
 Reference: Chernozhukov et al. (2018) for cross-fitting; pid.md section 6 for its use here. The posteriors of one fold
 differ a little from those of another: pooled, they are a slight garbling of each.
 """
@@ -91,15 +93,10 @@ def fit_projection(x: Float, components: int, *, seed: int) -> Callable[[Float],
 
     z = (x[:, columns] - mean) / scale
     model = PCA(min(components, len(z)), random_state=stream_seed(seed, "posterior axes"))
-    with threadpool_limits(1):
-        model.fit(z)
+    model.fit(z)
     axes = model.components_.T / np.sqrt(model.explained_variance_[0])
 
-    def projected(new: Float) -> Float:
-        with threadpool_limits(1):
-            return np.asarray(((new[:, columns] - mean) / scale) @ axes)
-
-    return projected
+    return lambda new: np.asarray(((new[:, columns] - mean) / scale) @ axes)
 
 
 def _held_out(name: str, z: Float, labels: Codes, n_classes: int, folds: Codes, seed: int) -> tuple[Float, Codes]:
@@ -150,6 +147,22 @@ def fit_posteriors(
     return lambda new: mix_prior(calibrate(model(new)), labels), best
 
 
+def _projected(
+    sources: tuple[Float, ...],
+    views: tuple[tuple[int, ...], ...],
+    train: Codes,
+    held: Codes,
+    components: int,
+    seed: int,
+) -> tuple[dict[int, Float], dict[int, Float]]:
+    """Return the training and the held-out rows of each source that a view needs, projected as the former say."""
+    inside, outside = {}, {}
+    for k in sorted({k for view in views for k in view}):
+        project = fit_projection(sources[k][train], components, seed=seed)
+        inside[k], outside[k] = project(sources[k][train]), project(sources[k][held])
+    return inside, outside
+
+
 def cross_fit(
     sources: tuple[Float, ...],
     views: tuple[tuple[int, ...], ...],
@@ -174,23 +187,24 @@ def cross_fit(
         >>> bool((fitted.posteriors.argmax(axis=1) == x[:, 0]).all()), len(fitted.classifiers)
         (True, 3)
     """
+    import sklearn.decomposition  # before the threads are limited, so that the libraries it loads are limited too
+    import sklearn.ensemble  # noqa: F401
+
     found = [np.empty((len(labels), n_classes)) for _ in views]
     names: list[list[str]] = [[] for _ in views]
-    used = sorted({k for view in views for k in view})
-    for fold in range(int(folds.max()) + 1):
-        held, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        if len(train) > plan.max_fit_rows:
-            train = np.sort(stream(seed, "fit rows", fold).choice(train, plan.max_fit_rows, replace=False))
-        maps = {k: fit_projection(sources[k][train], plan.components, seed=seed) for k in used}
-        inside = {k: maps[k](sources[k][train]) for k in used}
-        outside = {k: maps[k](sources[k][held]) for k in used}
-        for place, view in enumerate(views):
-            z = np.concatenate([inside[k] for k in view], axis=1)
+    with threadpool_limits(1):
+        for fold in range(int(folds.max()) + 1):
+            held, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            if len(train) > plan.max_fit_rows:
+                train = np.sort(stream(seed, "fit rows", fold).choice(train, plan.max_fit_rows, replace=False))
             unit = None if groups is None else groups[train]
-            name_seed = stream_seed(seed, "posteriors", fold, view)
-            model, name = fit_posteriors(z, labels[train], n_classes, unit, plan, seed=name_seed)
-            found[place][held] = model(np.concatenate([outside[k] for k in view], axis=1))
-            names[place].append(name)
+            inside, outside = _projected(sources, views, train, held, plan.components, seed)
+            for place, view in enumerate(views):
+                z = np.concatenate([inside[k] for k in view], axis=1)
+                view_seed = stream_seed(seed, "posteriors", fold, view)
+                model, name = fit_posteriors(z, labels[train], n_classes, unit, plan, seed=view_seed)
+                found[place][held] = model(np.concatenate([outside[k] for k in view], axis=1))
+                names[place].append(name)
     return [
         CrossFitted(p, tuple(chosen), log_loss(p, labels), expected_calibration_error(p, labels))
         for p, chosen in zip(found, names)
