@@ -26,6 +26,7 @@ from mmcore.information.semi_supervised.synergy_bounds import SynergyBounds, syn
 
 NAMES = ("the first modality", "the second modality")
 _MARGIN = 1e-6  # tolerance of the linear program; a verdict must not hang on it
+_LARGEST_PROGRAM = 4_000  # cells; beyond them the linear program takes seconds to minutes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +118,8 @@ def collect_second_modality(
 def accuracy_of_both(tables: PairTables, found: SynergyBounds) -> tuple[float, float]:
     """Return the best bounds of the accuracy of both modalities: through information and from the tables themselves.
 
+    The linear program of the lower one is left out beyond 4,000 cells; the bound stays valid, but is weaker.
+
     Example:
         >>> tables = PairTables.check([[0.4, 0.1], [0.1, 0.4]], [[0.25, 0.25]] * 2, [[0.25, 0.25]] * 2)
         >>> low, high = accuracy_of_both(tables, synergy(tables.x1y, tables.x2y, tables.x1x2))
@@ -129,7 +132,9 @@ def accuracy_of_both(tables: PairTables, found: SynergyBounds) -> tuple[float, f
     if found.n_classes == 1:
         return low, low
     through = performance_of(found)
-    low = max(low, through.lower, accuracy_floor(tables))
+    low = max(low, through.lower)
+    if math.prod(tables.shape) <= _LARGEST_PROGRAM:
+        low = max(low, accuracy_floor(tables))
     return low, max(min(through.upper, accuracy_ceiling(tables)), low)
 
 

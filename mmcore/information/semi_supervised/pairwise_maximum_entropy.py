@@ -104,14 +104,19 @@ def _log_ratio(table: Float, found: Float) -> Float:
     return np.asarray(np.log(ratio))
 
 
+def _sweep(a: Float, b: Float, c: Float, v: Float, w: Float) -> tuple[Float, Float]:
+    """Return (v, w) after one sweep of proportional fitting: each labelled table is met in turn."""
+    v = v + _log_ratio(a, (c[..., None] * _softmax(v, w)[0]).sum(axis=2))
+    return v, w + _log_ratio(b, (c[..., None] * _softmax(v, w)[0]).sum(axis=1))
+
+
 def _solve(a: Float, b: Float, c: Float, tol: float, sweeps: int, max_iter: int) -> PairwiseMaximum:
     with np.errstate(divide="ignore"):
         label = 0.5 * np.log(a.sum(axis=1, keepdims=True))
         v = np.where(a > 0, np.log(a) - label, -np.inf)
         w = np.where(b > 0, np.log(b) - label, -np.inf)
     for _ in range(sweeps):
-        v = v + _log_ratio(a, (c[..., None] * _softmax(v, w)[0]).sum(axis=2))
-        w = w + _log_ratio(b, (c[..., None] * _softmax(v, w)[0]).sum(axis=1))
+        v, w = _sweep(a, b, c, v, w)
     # H(X1,X2,Y) is at least the entropy of each table, so F below these floors is a contradiction.
     entropies = [entr(table).reshape(len(a), -1).sum(axis=1) for table in (a, b, c)]
     floor = np.maximum(np.maximum(entropies[0], entropies[1]) - entropies[2], 0.0)
@@ -121,7 +126,10 @@ def _solve(a: Float, b: Float, c: Float, tol: float, sweeps: int, max_iter: int)
         active = active[(best[active] >= floor[active] - 1e-9) & np.isfinite(best[active])]
         if not len(active):
             break
-        state = (a[active], b[active], c[active], v[active], w[active])
+        tables = (a[active], b[active], c[active])
+        # A sweep before each step sets right what the step cannot see: cells of masses far below the others'.
+        state = (*tables, *_sweep(*tables, v[active], w[active]))
+        v[active], w[active], best[active] = state[3], state[4], np.minimum(best[active], _dual(*state))
         gradient1, gradient2, pi = _gradient(*state)
         busy = np.abs(gradient1).sum(axis=(1, 2)) + np.abs(gradient2).sum(axis=(1, 2)) > tol
         active, state = active[busy], tuple(part[busy] for part in state)
