@@ -7,7 +7,8 @@ Reference: Venkatesh and Schamberg, Partial information decomposition via defici
 (2022), and Venkatesh et al., Gaussian partial information decomposition: bias correction and application to
 high-dimensional data, NeurIPS (2023), who descend by projected gradients. The objective is convex: information through
 a Gaussian channel is convex in the covariance of its noise (Diggavi and Cover 2001). Departure on purpose: a barrier
--mu log det S and Newton's method, and a certificate. With G the gradient at a point C0 of value f0, for every C
+-mu log det S and Newton's method, a closed form where one source is a garbling of the other (always for a scalar
+target), and a certificate. With G the gradient at a point C0 of value f0, for every C
 
     f(C) >= f0 + <G, C - C0> >= f0 - <G, C0> - |G|_nuclear
 
@@ -30,6 +31,7 @@ _NEWTON_STEPS = 25
 _SMALLEST_BARRIER = 1e-14
 _SHRINK = 0.01
 _ROUNDING = 1e-11
+_EXACT = 1e-12
 _NO_GAIN = 1e-8  # a combination with this gain holds 1e-16 bits
 
 
@@ -45,7 +47,10 @@ class GaussianUnion:
 
 
 def _noise(c: Float) -> Float:
-    return np.block([[np.eye(len(c)), c], [c.T, np.eye(c.shape[1])]])
+    n1 = len(c)
+    noise = np.eye(n1 + c.shape[1])
+    noise[:n1, n1:], noise[n1:, :n1] = c, c.T
+    return noise
 
 
 def _quadratic(a: Float, b: Float, n1: int) -> Float:
@@ -136,6 +141,19 @@ def _reduced(gain: Float) -> tuple[Float, Float]:
     return left[:, kept], values[kept, None] * right[kept]
 
 
+def _garbling(gain1: Float, gain2: Float) -> Float | None:
+    """Return the coupling under which the second source, a garbling of the first, adds nothing; None where it is none.
+
+    X2 = T X1 + noise of its own needs H2 = T H1 and |T|_2 <= 1, and H1 has full row rank, so there is one T to try.
+    """
+    weights = np.linalg.lstsq(gain1.T, gain2.T, rcond=None)[0]  # T'
+    misfit = float(abs(gain2 - weights.T @ gain1).max())
+    norm = float(np.linalg.norm(weights, 2))
+    if misfit > _EXACT * max(1.0, float(abs(gain2).max())) or norm > 1.0 + _EXACT:
+        return None
+    return np.asarray(weights / max(norm, 1.0))
+
+
 def union_information(gain1: Float, gain2: Float, *, tol: float = 1e-8) -> GaussianUnion:
     """Return the union information of two Gaussian channels of one standard normal target, in bits.
 
@@ -154,6 +172,11 @@ def union_information(gain1: Float, gain2: Float, *, tol: float = 1e-8) -> Gauss
     if c.size == 0:
         best = max(informations) / LN2
         return GaussianUnion(best, best, back1 @ c @ back2.T, 0, "solved")
+    first, second = _garbling(gain1, gain2), _garbling(gain2, gain1)
+    if first is not None or second is not None:
+        found = first if first is not None else second.T if second is not None else c
+        best = max(informations) / LN2
+        return GaussianUnion(best, best, back1 @ found @ back2.T, 0, "garbling")
     best_c, upper, lower = c, np.inf, max(informations)
     mu, iterations = 1.0, 0
     while mu >= _SMALLEST_BARRIER:

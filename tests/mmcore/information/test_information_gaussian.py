@@ -169,6 +169,26 @@ def test_union_agrees_with_a_semidefinite_program(seed):
     assert found.upper == pytest.approx(semidefinite_union(gain1, gain2), abs=1e-6)
 
 
+def test_for_a_scalar_target_the_semidefinite_program_finds_the_better_source():
+    gain1, gain2 = np.array([[0.9], [0.4]]), np.array([[0.7], [0.2], [0.1]])
+    found = union_information(gain1, gain2)
+    assert found.upper == pytest.approx(half_log(1 + (gain1**2).sum()), abs=1e-12)
+    assert found.upper == pytest.approx(semidefinite_union(gain1, gain2), abs=1e-6)
+    assert information(gain1, gain2, 0.999999 * found.coupling) / LN2 == pytest.approx(found.upper, abs=1e-5)
+
+
+def test_near_a_garbling_the_barrier_goes_on_where_the_closed_form_ends():
+    # continuous in the gains: just outside the garblings the optimiser finds what the closed form finds inside
+    gain = np.array([[1.0, 0.3], [0.0, 0.8]])
+    alone = 0.5 * np.linalg.slogdet(np.eye(2) + gain.T @ gain)[1] / LN2
+    inside = union_information(gain, np.diag([1.0 - 1e-6, 0.5]) @ gain)
+    outside = union_information(gain, np.diag([1.0 + 1e-6, 0.5]) @ gain)
+    assert (inside.status, outside.status) == ("garbling", "solved")
+    assert inside.upper == pytest.approx(alone, abs=1e-12)
+    assert outside.upper == pytest.approx(alone, abs=1e-5)
+    assert outside.lower > alone - 1e-12
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_union_agrees_with_a_local_optimiser(seed):
     generator = np.random.default_rng(seed + 10)
