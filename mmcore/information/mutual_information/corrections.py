@@ -181,8 +181,10 @@ def permuted(counts: Counts, generator: Generator, n_draws: int) -> Float:
     """
     from scipy.stats import random_table
 
-    tables = random_table(counts.sum(axis=1), counts.sum(axis=0)).rvs(n_draws, random_state=generator)
-    return np.array([mutual_information(table / table.sum()) for table in tables])
+    tables = random_table(counts.sum(axis=1), counts.sum(axis=0))
+    # one at a time: together they would take n_draws times the memory of a table
+    drawn = (tables.rvs(1, random_state=generator)[0] for _ in range(n_draws))
+    return np.array([mutual_information(table / table.sum()) for table in drawn])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -192,12 +192,16 @@ def test_staircase_reports_batches_before_learning_from_them():
 
 @pytest.mark.slow
 def test_staircase_shows_that_tight_means_under_fitted():
-    """D = 20 against 100 at I = 2 to 6: NCE-CLUB below its closed form throughout, and below I itself at D = 100."""
-    low, high = gaussian_staircase((20, 100), (2.0, 4.0, 6.0), steps=800)
-    for curves in (low, high):
-        assert all(row["nce_club"] < row["exact"] for row in curves.levels())
-        assert all(row["infonce"] < min(row["information"], np.log(64)) for row in curves.levels())
-    assert all(row["nce_club"] < row["information"] for row in high.levels())
+    """At D = 100, I = 2 NCE-CLUB looks tight because its critic is under-fitted: the closed form is 4.08 nats.
+
+    Better fitted at D = 20, it leaves I and comes near the closed form; InfoNCE stays below I and log 64 throughout.
+    """
+    low, high = (curves.levels() for curves in gaussian_staircase((20, 100), (2.0, 4.0, 6.0), steps=400))
+    for row in low + high:
+        assert row["nce_club"] < row["exact"]
+        assert row["infonce"] < min(row["information"], np.log(64))
+    assert all(row["nce_club"] > 1.5 * row["information"] for row in low)
+    assert high[0]["nce_club"] == pytest.approx(2.0, rel=0.15) and high[0]["exact"] == pytest.approx(4.08, abs=0.01)
 
 
 def test_torch_is_loaded_only_when_asked_for():
