@@ -27,7 +27,6 @@ from mmcore.seeds import stream_seed
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-_MIN_STEPS = 300
 _PATIENCE = 8  # looks at the stopping fold without a better one
 _CHUNK = 4096
 
@@ -97,7 +96,7 @@ def _train(
     total = train.counts.sum(dim=(-2, -1)).repeat(seeds)
     length = train.index.shape[1]
     n_batches = -(-length // options.batch_size)
-    limit = max(_MIN_STEPS, options.epochs * -(-n_rows // options.batch_size))
+    limit = max(options.min_steps, options.epochs * -(-n_rows // options.batch_size))
     look = max(n_batches, limit // 40)
     best = torch.full_like(total, torch.inf)
     kept = [tensor.detach().clone() for tensor in networks.parameters]

@@ -16,6 +16,7 @@ _LEAST = {
     "layers": 1,
     "embedding": 1,
     "epochs": 1,
+    "min_steps": 1,
     "batch_size": 2,
     "coupling_epochs": 0,
     "coupling_batch": 2,
@@ -33,7 +34,8 @@ class Options:
         n_folds: folds of the cross-fitting, at least three: one to score, one to stop on, the rest to train on.
         hidden, layers: width and number of hidden layers of every network.
         embedding: numbers a label in which the two encoders are multiplied.
-        epochs, batch_size: of the classifiers, in rows; never fewer than 300 steps, fewer where held-out loss stalls.
+        epochs, batch_size: of the classifiers, in rows; at least `min_steps` steps where N is small, fewer where the
+            held-out loss stalls.
         learning_rate: of the classifiers; coupling_rate: of the encoders.
         coupling_epochs, coupling_batch: of the encoders, in rows; never fewer than 100 steps unless 0 epochs.
         max_support: points of a source on which the coupling is evaluated; distinct rows beyond it are merged where
@@ -52,6 +54,7 @@ class Options:
     layers: int = 3
     embedding: int = 10
     epochs: int = 40
+    min_steps: int = 300
     batch_size: int = 256
     learning_rate: float = 3e-3
     coupling_epochs: int = 10
