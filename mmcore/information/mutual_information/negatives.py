@@ -2,8 +2,9 @@
 
 Scores come as S[i, j] = f(x_i, y_j), (batch, batch), joint pairs on the diagonal. Given a label c the product that the
 joint is compared with is p(x|c) p(y|c), so that negatives of row i must be rows of the class of i. The released code of
-FactorCL draws them from the whole batch, which measures I([X,C]; Y) and not I(X;Y|C) (Sordoni et al. 2021 for the
-former's use).
+FactorCL draws them from the whole batch, which measures I([X,C]; Y) and not I(X;Y|C).
+
+Reference: thesis equations 4.13 and 4.14.
 """
 
 from __future__ import annotations
