@@ -173,5 +173,5 @@ def estimate(
         method="posteriors",
         seed=seed,
         diagnostics={**found.diagnostics, **_record(samples, views, fitted, chosen), **counts},
-        **uncertainty(raw, draws if n_boot else None, null if n_null else None, chosen.level),
+        **uncertainty(raw, draws if n_boot else None, null if n_null else None, chosen.level, tol),
     )

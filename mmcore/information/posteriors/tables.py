@@ -114,11 +114,15 @@ def atoms_many(many: Iterable[Tables], tol: float) -> tuple[Float, int]:
     return np.array(atoms, dtype=np.float64).reshape(-1, len(ATOMS)), len(rows) - len(atoms)
 
 
-def uncertainty(raw: Float, draws: Float | None, null: Float | None, level: float) -> dict[str, Any]:
+def uncertainty(raw: Float, draws: Float | None, null: Float | None, level: float, tol: float) -> dict[str, Any]:
     """Return the fields `corrected`, `interval` and `null` of a PID from resamples and permutations (n, 4).
 
+    Args:
+        tol: what each atom is known to, bits; ends are widened by it, so that an atom that is zero in every resample,
+            up to rounding, keeps zero inside its interval.
+
     Example:
-        >>> found = uncertainty(np.zeros(4), np.ones((3, 4)), None, 0.9)
+        >>> found = uncertainty(np.zeros(4), np.ones((3, 4)), None, 0.9, 0.0)
         >>> found["corrected"]["synergy"], found["interval"]["synergy"], found["null"]
         (-1.0, (-1.0, 1.0), None)
     """
@@ -126,7 +130,7 @@ def uncertainty(raw: Float, draws: Float | None, null: Float | None, level: floa
     if draws is not None:
         fields["corrected"] = dict(zip(ATOMS, corrected(raw, draws).tolist()))
         ends = interval(raw, draws, level).tolist()
-        fields["interval"] = {name: (low, high) for name, (low, high) in zip(ATOMS, ends)}
+        fields["interval"] = {name: (low - tol, high + tol) for name, (low, high) in zip(ATOMS, ends)}
     if null is not None:
         fields["null"] = {name: tuple(null[:, k].tolist()) for k, name in enumerate(ATOMS)}
     return fields

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.special import expit, logsumexp
+from scipy.special import entr, expit, logsumexp
 from scipy.stats import norm
 from worlds import WORLDS, planted, sample
 
@@ -40,7 +40,7 @@ def gaussian_information(mu):
     """I(X;Y) in bits of X = N(+-mu, 1) by numerical integration of the closed-form posterior."""
     x = np.linspace(-mu - 9.0, mu + 9.0, 20_001)
     p = expit(2.0 * mu * x)
-    entropy = -(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p))
+    entropy = (entr(p) + entr(1.0 - p)) / np.log(2.0)
     return 1.0 - np.trapezoid(entropy * 0.5 * (norm.pdf(x, mu) + norm.pdf(x, -mu)), x)
 
 
