@@ -84,6 +84,18 @@ def log_partition(alpha: Float, beta: Float) -> Float:
         return np.asarray(np.log(np.exp(exponent - safe[..., None]).sum(axis=-1)) + safe)
 
 
+def shift_to_feasible(alpha: Float, beta: Float) -> tuple[Float, Float]:
+    """Return the dual point with each row of alpha, then of beta, shifted until g <= 0 everywhere, with equality met.
+
+    Args:
+        alpha, beta: (..., n1, l) and (..., n2, l), nats; -inf allowed.
+    """
+    row = log_partition(alpha, beta).max(axis=-1)
+    alpha = alpha - np.where(np.isfinite(row), row, 0.0)[..., None]
+    column = log_partition(alpha, beta).max(axis=-2)
+    return alpha, beta - np.where(np.isfinite(column), column, 0.0)[..., None]
+
+
 def lower_bound(alpha: Float, beta: Float, a: Float, b: Float) -> Float:
     """Return the dual value after shifting (alpha, beta) to feasibility, in bits: a lower bound.
 
@@ -91,10 +103,7 @@ def lower_bound(alpha: Float, beta: Float, a: Float, b: Float) -> Float:
         alpha, beta: (..., n1, l) and (..., n2, l), nats; -inf allowed where the table has no mass.
         a, b: tables of the same shapes.
     """
-    row = log_partition(alpha, beta).max(axis=-1)
-    alpha = alpha - np.where(np.isfinite(row), row, 0.0)[..., None]
-    column = log_partition(alpha, beta).max(axis=-2)
-    beta = beta - np.where(np.isfinite(column), column, 0.0)[..., None]
+    alpha, beta = shift_to_feasible(alpha, beta)
     value = np.where(a > 0, a * np.where(a > 0, alpha, 0.0), 0.0).sum(axis=(-2, -1))
     value = value + np.where(b > 0, b * np.where(b > 0, beta, 0.0), 0.0).sum(axis=(-2, -1))
     return np.asarray((entr(a.sum(axis=-2)).sum(axis=-1) + value) / LN2)

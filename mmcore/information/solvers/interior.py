@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 from threadpoolctl import ThreadpoolController
 
-from mmcore.information.certificate import Union, round_to_tables
+from mmcore.information.certificate import Union, round_to_tables, shift_to_feasible
 from mmcore.information.entropy import LN2
 from mmcore.information.solvers import schur
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 
-_MAX_ITERATIONS = 100
+_MAX_ITERATIONS = 80
 _KERNEL_SIZE = 250  # largest n2 |Y| of the compiled code; LAPACK's blocks win above
 _ONE_THREAD = 200_000  # multiplications above which a matrix product may be shared among threads
 _AIM = 0.8  # share of the tolerance that is aimed at, so that adding parts up does not exceed it
@@ -46,7 +46,7 @@ class Solution:
     Attributes:
         union: the interval, bits.
         q: coupling (n1, n2, l) with exactly the tables a and b, whose information is `union.upper`.
-        alpha, beta: dual point (n1, l) and (n2, l), nats, whose bound is `union.lower`; -inf where no mass is.
+        alpha, beta: feasible dual point (n1, l) and (n2, l), nats, whose bound is `union.lower`; -inf where no mass is.
     """
 
     union: Union
@@ -124,6 +124,7 @@ def solve(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATI
     else:
         union, best = _large(first, second, tol, max_iter)
         q, alpha, beta = round_to_tables(best.q, first, second), best.alpha, best.beta
+    alpha, beta = shift_to_feasible(alpha, beta)
     return Solution(union, q.transpose(1, 0, 2), beta, alpha) if swapped else Solution(union, q, alpha, beta)
 
 

@@ -127,8 +127,6 @@ def _softmax(it: State, pi: Float) -> None:
                     pi[i, j, y] = 0.0
                 continue
             it.g[i, j] = math.log(total)
-            if it.s[i, j] == 0.0:  # at the start
-                it.s[i, j] = max(-it.g[i, j], 0.05)
             for y in range(labels):
                 pi[i, j, y] /= total
 
@@ -152,7 +150,25 @@ def start(it: State) -> None:
                     value += it.a[i, y] * it.b[j, y] / mass[y]
             it.w[i, j] = value
             it.live[i, j] = value > 0.0
-            it.s[i, j] = 0.0
+            it.s[i, j] = 1.0
+
+
+@compiled
+def centre(it: State, share: float) -> None:
+    """Lift each w until its product with s is `share` of the mean product.
+
+    A product far below the mean blocks every later step, while alpha runs away.
+    """
+    total, pairs = 0.0, 0
+    for i in range(len(it.a)):
+        for j in range(len(it.b)):
+            if it.live[i, j]:
+                total += it.w[i, j] * it.s[i, j]
+                pairs += 1
+    for i in range(len(it.a)):
+        for j in range(len(it.b)):
+            if it.live[i, j]:
+                it.w[i, j] = max(it.w[i, j], share * total / (pairs * it.s[i, j]))
 
 
 @compiled
@@ -215,6 +231,14 @@ def _room(value: Float, change: Float, live: NDArray[np.bool_]) -> float:
 
 
 @compiled
+def clip(step: Float) -> None:
+    """Limit each entry to the largest step."""
+    for i in range(step.shape[0]):
+        for y in range(step.shape[1]):
+            step[i, y] = min(max(step[i, y], -_LARGEST_STEP), _LARGEST_STEP)
+
+
+@compiled
 def advance(it: State, work: newton.Newton, total: float, pairs: int, floor: float, cautious: bool) -> None:
     """One predictor and corrector step from the residuals that `residuals` left."""
     newton.factorise(work, it.b)
@@ -241,6 +265,9 @@ def advance(it: State, work: newton.Newton, total: float, pairs: int, floor: flo
         shrink = min((affine / total) ** 3, 1.0)
         target = max((max(shrink, 0.1) if cautious else shrink) * mu, floor)
     caution = min(max(1.0 - mu, 0.9), 0.9 if cautious else 0.9995)
+    if cautious:  # each unknown by itself: one that runs away, of a cell that hardly matters, must not stop the rest
+        clip(it.dalpha)
+        clip(it.dbeta)
     largest = max(newton.largest(it.dalpha), newton.largest(it.dbeta))
     step_w = caution * step_w
     step_s = min(caution * step_s, _LARGEST_STEP / max(largest, _LARGEST_STEP))
@@ -300,6 +327,13 @@ def solve_one(
     residual = np.inf
     for iteration in range(max_iter + 1):
         _softmax(it, work.pi)
+        if iteration == 0:
+            for i in range(len(a)):
+                for j in range(len(b)):
+                    it.s[i, j] = max(-it.g[i, j], 0.05) if it.live[i, j] else 1.0
+            centre(it, 1.0 if cautious else 1e-3)
+        elif cautious:
+            centre(it, 1e-2)
         total, pairs, residual = residuals(it, work)
         if not (math.isfinite(total) and math.isfinite(residual)):
             return iteration, residual

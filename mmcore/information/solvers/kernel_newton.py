@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 
 _BLOCK = 48
-_PIVOT = 1e-14
-_REGULAR = 1e-14
+_PIVOT = 1e-15
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -244,7 +243,7 @@ def factorise(work: Newton, b: Float) -> None:
     for k in range(m):
         for t in range(k):
             schur[k, t] *= rescale[k] * rescale[t]
-        schur[k, k] = 1.0 + _REGULAR
+        schur[k, k] = 1.0
     cholesky(schur)
     for k in range(m):  # L of the Schur complement itself, so that no second scale is kept
         if rescale[k] > 0.0:

@@ -29,7 +29,7 @@ Float = NDArray[np.float64]
 _LARGEST_STEP = 4.0
 _UNDERFLOW = 1e-120
 _ROWS = 64  # block rows of the cross part that are in flight at once
-_REGULAR = (1e-14, 1e-12, 1e-10, 1e-8)
+_REGULAR = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 
 
 @dataclasses.dataclass
@@ -61,6 +61,11 @@ class State:
         self.w = np.where(self.live, self.w, 0.0)
         self.s = np.where(self.live, self.s, 1.0)
 
+    def centre(self, share: float) -> None:
+        """Lift each w until its product with s is `share` of the mean product: see `kernel.centre`."""
+        mu = float((self.w * self.s).sum()) / max(int(self.live.sum()), 1)
+        self.w = np.where(self.live, np.maximum(self.w, share * mu / self.s), 0.0)
+
     def sums(self, x: Float) -> tuple[Float, Float]:
         """Return sum_j x pi (n1, l) and sum_i x pi (n2, l) for x (n1, n2) that is zero where not live."""
         share = x / self.total
@@ -78,8 +83,11 @@ class State:
         return q
 
 
-def start(a: Float, b: Float) -> State:
-    """Return the strictly feasible start: half log posteriors (Cauchy-Schwarz) and conditional independence."""
+def start(a: Float, b: Float, share: float) -> State:
+    """Return the strictly feasible start: half log posteriors (Cauchy-Schwarz) and conditional independence.
+
+    Each w is lifted until its product with s is `share` of the mean product.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         alpha = np.where(a > 0, 0.5 * np.log(a / a.sum(axis=1, keepdims=True)), -np.inf)
         beta = np.where(b > 0, 0.5 * np.log(b / b.sum(axis=1, keepdims=True)), -np.inf)
@@ -89,6 +97,7 @@ def start(a: Float, b: Float) -> State:
     state = State(a, b, alpha, beta, w, np.ones_like(w), empty, empty, empty, empty, w > 0)
     state.refresh()
     state.s = np.where(state.live, np.maximum(-state.g, 0.05), 1.0)
+    state.centre(share)
     return state
 
 
@@ -216,12 +225,17 @@ def _advance(state: State, r1: Float, r2: Float, floor: float, cautious: bool) -
     rc = np.where(state.live, target - product - bend, 0.0)
     dalpha, dbeta, dw, ds = normal.direction(r1, r2, rp, rc)
     caution = min(max(1.0 - mu, 0.9), 0.9 if cautious else 0.9995)
-    largest = max(float(abs(dalpha).max()), float(abs(dbeta).max()))
     state.w = state.w + caution * _room(state.w, dw) * dw
-    step = min(caution * _room(state.s, ds), _LARGEST_STEP / max(largest, _LARGEST_STEP))
+    step = caution * _room(state.s, ds)
+    if cautious:  # each unknown by itself: one that runs away, of a cell that hardly matters, must not stop the rest
+        dalpha, dbeta = np.clip(dalpha, -_LARGEST_STEP, _LARGEST_STEP), np.clip(dbeta, -_LARGEST_STEP, _LARGEST_STEP)
+    largest = max(float(abs(dalpha).max()), float(abs(dbeta).max()))
+    step = min(step, _LARGEST_STEP / max(largest, _LARGEST_STEP))
     state.s = state.s + step * ds
     state.alpha, state.beta = state.alpha + step * dalpha, state.beta + step * dbeta
     state.refresh()
+    if cautious:
+        state.centre(1e-2)
 
 
 @dataclasses.dataclass
@@ -256,7 +270,7 @@ def run(a: Float, b: Float, best: Best, *, tol: float, max_iter: int, cautious: 
         best: the point to improve; its iterations count on.
         cautious: heavier centring and shorter steps, for a second attempt.
     """
-    state = start(*leave_out(a, b, 2e-4 * tol))
+    state = start(*leave_out(a, b, 2e-4 * tol), 1.0 if cautious else 1e-3)
     pairs = int(state.live.sum())
     for iteration in range(max_iter + 1):
         sums1, sums2 = state.sums(state.w)
