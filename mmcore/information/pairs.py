@@ -24,7 +24,10 @@ from mmcore.information.sources import Source, Target, join, read_source, read_t
 
 Progress = Callable[[int, int, str], None]
 
-INTERVAL = "hull of the percentile and the reflected bootstrap interval, clusters held fixed"
+INTERVALS = {
+    "bias_aware": "bias-aware bootstrap interval, clusters held fixed",
+    "subsampling": "interval from subsamples of a quarter of the rows, clusters held fixed",
+}
 _NO_VALUE: dict[str, Any] = {"value": None, "interval": None}
 _NO_PAIR: dict[str, Any] = dict.fromkeys(
     ("n_rows", "n_groups", "clusters", "raw", "corrected", "interval", "null", "p_values", "information", "bounds",
@@ -199,6 +202,7 @@ def _heading(ds: Dataset, options: EstimateOptions, seed: int) -> dict[str, Any]
             "seed": seed,
             "n_folds": options.clusters.n_folds,
             "grouped": ds.groups is not None,
-            "interval": INTERVAL if options.n_boot else "none",
+            "interval": INTERVALS[options.clusters.interval] if options.n_boot else "none",
+            "correction": options.clusters.correction,
         },
     }

@@ -81,12 +81,17 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
 
 def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
     from mmcore.evaluation.metrics import METRICS
+    from mmcore.information.discretise import KINDS
     from mmcore.information.estimators import available_estimators
     from mmcore.information.solvers import SOLVERS
+    from mmcore.information.uncertainty import CORRECTIONS, INTERVALS
 
     estimators = available_estimators()
     choices = (
         ("estimate", "method", estimators),
+        ("estimate", "discretiser", list(KINDS)),
+        ("estimate", "correction", list(CORRECTIONS)),
+        ("estimate", "interval", list(INTERVALS)),
         ("estimate", "solver", [solver.name for solver in SOLVERS]),
         ("evaluate", "metric", ["auto", *(metric.name for metric in METRICS)]),
     )

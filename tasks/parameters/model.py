@@ -67,16 +67,21 @@ class Estimate(Group):
     clusters: Count | Literal["auto"]
     max_clusters: Annotated[int, Field(ge=2)]
     components: Count
+    discretiser: str
     n_folds: Annotated[int, Field(ge=2)]
+    rows_per_cell: Positive
     n_boot: Draws
     n_null: Draws
     level: Level
+    correction: str
+    interval: str
     label_bins: Annotated[int, Field(ge=2)]
     solver: str
     tol: Positive
     max_gap: Positive
     max_residual: Positive
     min_rows_per_cell: Positive
+    max_bias_share: Positive
     too_few_rows: Literal["fail", "report"]
 
 

@@ -23,6 +23,8 @@ PARAMETERS: dict[str, Any] = {
         "method": "clusters", "clusters": "auto", "max_clusters": 20, "components": 5, "n_folds": 5, "n_boot": 20,
         "level": 0.95, "label_bins": 4, "compare": [], "rows": "all", "n_null": 20, "solver": "auto", "tol": 1e-9,
         "max_gap": 1e-6, "max_residual": 1e-6, "min_rows_per_cell": 1.0, "too_few_rows": "fail",
+        "discretiser": "kmeans", "rows_per_cell": 5.0, "correction": "matched", "interval": "bias_aware",
+        "max_bias_share": 0.5,
     },
     "train": {
         "seeds": [0, 1], "epochs": 2, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.1, "patience": 2,
