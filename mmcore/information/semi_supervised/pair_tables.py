@@ -30,6 +30,8 @@ class PairTables:
 
     Attributes:
         x1y: (n1, l); x2y: (n2, l); x1x2: (n1, n2); each sums to one.
+        mismatch: by how much the marginals of the given tables differed, summed over symbols (below 1e-9 each); the
+            tables themselves are rescaled to agree up to rounding.
 
     Example:
         >>> PairTables.check(np.full((2, 2), 0.25), np.full((2, 2), 0.25), [[0.5, 0.0], [0.0, 0.5]]).shape
@@ -39,6 +41,7 @@ class PairTables:
     x1y: Float
     x2y: Float
     x1x2: Float
+    mismatch: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -106,12 +109,8 @@ def _check_shapes(p_x1y: Any, p_x2y: Any, p_x1x2: Any) -> tuple[Float, Float, Fl
 
 def _check_all(p_x1y: Any, p_x2y: Any, p_x1x2: Any) -> tuple[Float, Float, Float]:
     x1y, x2y, x1x2 = _check_shapes(p_x1y, p_x2y, p_x1x2)
-    shared = (
-        ("p_x2y", "p_x1y", "p(y)", x2y.sum(axis=0), x1y.sum(axis=0)),
-        ("p_x1x2", "p_x1y", "p(x1)", x1x2.sum(axis=1), x1y.sum(axis=1)),
-        ("p_x1x2", "p_x2y", "p(x2)", x1x2.sum(axis=0), x2y.sum(axis=1)),
-    )
-    for argument, other, variable, mine, theirs in shared:
+    names = (("p_x2y", "p_x1y", "p(y)"), ("p_x1x2", "p_x1y", "p(x1)"), ("p_x1x2", "p_x2y", "p(x2)"))
+    for (argument, other, variable), (mine, theirs) in zip(names, _shared(x1y, x2y, x1x2)):
         worst = int(np.abs(mine - theirs).argmax())
         difference = float(np.abs(mine - theirs).max())
         if difference > _TOLERANCE:
@@ -133,7 +132,28 @@ def drop_empty(x1y: Float, x2y: Float, x1x2: Float) -> PairTables:
     first = (x1y[:, labels].sum(axis=1) > 0) & (x1x2.sum(axis=1) > 0)
     second = (x2y[:, labels].sum(axis=1) > 0) & (x1x2.sum(axis=0) > 0)
     kept = (x1y[first][:, labels], x2y[second][:, labels], x1x2[first][:, second])
-    return PairTables(*(table / table.sum() for table in kept))
+    return _aligned(*(table / table.sum() for table in kept))
+
+
+def _aligned(a: Float, b: Float, c: Float) -> PairTables:
+    """Return the tables rescaled to the marginals of the first (and of the second, where the first has none)."""
+    mismatch = sum(float(np.abs(x - y).sum()) for x, y in _shared(a, b, c))
+    b = b * (a.sum(axis=0) / b.sum(axis=0))
+    for _ in range(20):
+        if sum(float(np.abs(x - y).sum()) for x, y in _shared(a, b, c)) < 1e-16:
+            break
+        c = c * (a.sum(axis=1) / c.sum(axis=1))[:, None]
+        c = c * (b.sum(axis=1) / c.sum(axis=0))
+    return PairTables(a, b, c, mismatch)
+
+
+def _shared(a: Float, b: Float, c: Float) -> tuple[tuple[Float, Float], ...]:
+    """Return each marginal as the two tables that have it give it: p(y), p(x1), p(x2)."""
+    return (
+        (b.sum(axis=0), a.sum(axis=0)),
+        (c.sum(axis=1), a.sum(axis=1)),
+        (c.sum(axis=0), b.sum(axis=1)),
+    )
 
 
 def reconcile(

@@ -333,6 +333,29 @@ def test_empty_symbols_change_nothing():
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_tables_rounded_in_the_last_digits_move_the_bounds_no_further_than_that(seed):
+    # Rounded tables have no joint distribution: unchecked, the dual then rises without end above the true synergy.
+    p = random_table(seed)
+    exact, generator = bounds.synergy(*pairs(p)), np.random.default_rng(seed)
+    rounded = []
+    for table in pairs(p):
+        moved = np.where(table > 0, np.abs(table + 1e-11 * generator.uniform(-1, 1, table.shape)), 0.0)
+        rounded.append(moved / moved.sum())
+    found = bounds.synergy(*rounded)
+    assert found.lower == pytest.approx(exact.lower, abs=1e-7)
+    assert found.upper == pytest.approx(exact.upper, abs=1e-7)
+    assert found.exact_minimum == pytest.approx(exact.exact_minimum, abs=1e-7)
+
+
+def test_masses_of_very_different_size_converge():
+    for seed in range(20):
+        p = np.random.default_rng(seed).dirichlet(np.full(60, 0.02)).reshape(5, 4, 3)
+        found = pairwise_maximum_entropy(*(table[None] for table in pairs(p)))
+        assert found.residual[0] < 1e-9
+        assert found.information[0] <= mutual_information(p.reshape(20, 3)) + 1e-9
+
+
 def test_the_number_of_tables_is_checked():
     with pytest.raises(InputError) as caught:
         study(0, seed=0)
