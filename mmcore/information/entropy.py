@@ -61,7 +61,7 @@ def _negative_entropy(p: Float, axes: int) -> Float:
     """Return sum p ln p over the last `axes` axes; a logarithm per cell, which no product of margins can underflow."""
     terms = np.log(p + _TINY)
     terms *= p
-    return terms.reshape(*p.shape[: p.ndim - axes], -1).sum(axis=-1)
+    return np.asarray(np.add.reduce(terms.reshape(*p.shape[: p.ndim - axes], -1), axis=-1))
 
 
 def mutual_information_many(p: Float) -> Float:

@@ -122,14 +122,9 @@ def _assemble(both: Float, union: Unions) -> Float:
     upper = np.minimum(upper, both)
     lower = np.minimum(np.maximum(lower, larger), upper)
     value = np.minimum(np.maximum(value, lower), upper)
-    values = np.empty((7, len(both)))
-    values[0] = information1 + information2 - value
-    values[1] = value - information2
-    values[2] = value - information1
-    values[3] = both - value
-    values[4] = upper - lower
-    values[5], values[6] = lower, upper
-    return values
+    redundancy = information1 + information2 - value
+    atoms = (redundancy, value - information2, value - information1, both - value)
+    return np.array([*atoms, upper - lower, lower, upper])
 
 
 def _solve_batch(

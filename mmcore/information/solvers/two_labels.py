@@ -27,6 +27,7 @@ Float = NDArray[np.float64]
 
 _TINY = float(np.finfo(np.float64).tiny)
 _EPSILON = float(np.finfo(np.float64).eps)
+_sum = np.add.reduce  # the same as ndarray.sum, which spends more time on its arguments than on four numbers
 _CHUNK_SYMBOLS = 200_000  # symbols handled at once: a few dozen arrays of 1.6 MB are alive
 
 
@@ -71,13 +72,13 @@ def _compare(a: Float, b: Float) -> tuple[Float, ...]:
     # ln p(y|x). The smallest normal number keeps a logarithm finite whose coefficient is zero, and an empty symbol
     # between its neighbours, where it changes nothing.
     posterior = masses + _TINY
-    posterior /= posterior.sum(axis=0)
+    posterior /= posterior[0] + posterior[1]
     logs = np.log(posterior)
-    prior = masses[:, :n1].sum(axis=1)
-    prior_information = (prior * np.log(prior + _TINY)).sum(axis=0)
-    terms = (masses * logs).sum(axis=0)
-    information1 = terms[:n1].sum(axis=0) - prior_information
-    information2 = terms[n1:].sum(axis=0) - prior_information
+    prior = _sum(masses[:, :n1], axis=1)
+    prior_information = _sum(prior * np.log(prior + _TINY), axis=0)
+    terms = _sum(masses * logs, axis=0)
+    information1 = _sum(terms[:n1], axis=0) - prior_information
+    information2 = _sum(terms[n1:], axis=0) - prior_information
 
     odds = logs[1] - logs[0]
     flat = np.argsort(odds, axis=0) * len(a) + np.arange(len(a))
@@ -108,9 +109,9 @@ def _integrate(rise: Float, fall: Float, log1: Float, log0: Float, odds: Float) 
     crosses = (rise * fall > 0) & (crossing > odds[:-1]) & (crossing < odds[1:])
     turns = np.where(crosses, rise * cross1 + fall * cross0, ends)
     before, after = turns - starts, ends - turns
-    first = np.maximum(before, 0.0).sum(axis=0) + np.maximum(after, 0.0).sum(axis=0)
+    first = _sum(np.maximum(before, 0.0) + np.maximum(after, 0.0), axis=0)
     # The difference of both is exact in theory, but each must be exactly zero where its source is dominated.
-    second = np.maximum(-before, 0.0).sum(axis=0) + np.maximum(-after, 0.0).sum(axis=0)
+    second = _sum(np.maximum(-before, 0.0) + np.maximum(-after, 0.0), axis=0)
     return first, second
 
 

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from decimal import Decimal, localcontext
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from worlds import WORLDS
 
 from mmcore.information import pid
 from mmcore.information.entropy import mutual_information
+from mmcore.information.solvers.join import join
 from mmcore.information.solvers.two_labels import compare_curves, union_information_many
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "pid_reference.json"
@@ -168,3 +171,67 @@ def test_a_label_that_never_occurs(label):
     p = np.zeros((2, 3, 2))
     p[..., label] = 1 / 6
     assert list(pid.decompose(p).atoms.values()) == pytest.approx([0, 0, 0, 0], abs=1e-15)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables)
+def test_the_information_of_the_join_is_the_union(p):
+    """A second method: the join from the hull of both ROC curves, then its mutual information by the sum over cells."""
+    a, b = p.sum(axis=1), p.sum(axis=0)
+    if (a.sum(axis=0) > 0).all():
+        joined = join(a[a.sum(axis=1) > 0], b[b.sum(axis=1) > 0])
+        assert pid.decompose(p).union_upper == pytest.approx(mutual_information(joined), abs=1e-12)
+
+
+def test_random_tables_by_two_methods():
+    ps = np.random.default_rng(4).dirichlet(np.full(24, 0.2), size=300).reshape(-1, 3, 4, 2)
+    lower, upper = union_information_many(ps.sum(axis=2), ps.sum(axis=1))
+    values = np.array([mutual_information(join(p.sum(axis=1), p.sum(axis=0))) for p in ps])
+    assert (lower <= values + 1e-13).all()
+    assert (values <= upper + 1e-13).all()
+
+
+def exact_union(a: np.ndarray, b: np.ndarray) -> Decimal:
+    """The same number in exact rationals and 50-digit logarithms: information of the hull of both ROC curves."""
+    first = [tuple(map(Fraction, row)) for row in a.tolist() if sum(row) > 0]
+    second = [tuple(map(Fraction, row)) for row in b.tolist() if sum(row) > 0]
+    largest = max(range(len(second)), key=lambda k: sum(second[k]))
+    # Label masses must agree exactly: rounding made them differ in the last digit.
+    second[largest] = tuple(
+        second[largest][y] + sum(row[y] for row in first) - sum(row[y] for row in second) for y in (0, 1)
+    )
+    points = []
+    for table in (first, second):
+        steps = sorted(table, key=lambda row: row[1] / (row[0] + row[1]), reverse=True)
+        points += zip(itertools.accumulate(row[0] for row in steps), itertools.accumulate(row[1] for row in steps))
+    hull = [(Fraction(0), Fraction(0))]
+    for x, y in sorted(points):
+        while len(hull) > 1:
+            (x0, y0), (x1, y1) = hull[-2:]
+            if (x1 - x0) * (y - y0) < (y1 - y0) * (x - x0):
+                break
+            hull.pop()
+        hull.append((x, y))
+
+    def x_log_x(x: Fraction) -> Decimal:
+        number = Decimal(x.numerator) / Decimal(x.denominator)
+        return number * number.ln() if x else Decimal(0)
+
+    symbols = [(x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in itertools.pairwise(hull)]
+    total = sum(x_log_x(x) + x_log_x(y) - x_log_x(x + y) for x, y in symbols)
+    top = hull[-1]
+    return (total - x_log_x(top[0]) - x_log_x(top[1]) + x_log_x(top[0] + top[1])) / Decimal(2).ln()
+
+
+@pytest.mark.parametrize("vanishing", [False, True])
+def test_rounding_stays_within_the_interval(vanishing):
+    generator = np.random.default_rng(9)
+    for _ in range(25):
+        p = generator.dirichlet(np.full(40, generator.choice([1.0, 0.1]))).reshape(4, 5, 2)
+        if vanishing:
+            p = np.where(generator.random(p.shape) < 0.3, 10.0 ** -generator.integers(1, 300, p.shape), p)
+            p /= p.sum()
+        a, b = p.sum(axis=1), p.sum(axis=0)
+        lower, upper = union_information_many(a[None], b[None])
+        with localcontext(prec=50):
+            assert Decimal(lower[0]) <= exact_union(a, b) <= Decimal(upper[0])
