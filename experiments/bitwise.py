@@ -1,7 +1,8 @@
 """Table 3.1 of the thesis: the atoms of AND, OR and XOR, by every estimator, from rows.
 
 Truth: Bertschinger et al. (2014); with uniform inputs AND and OR have R = 0.3113 and S = 0.5 bit, XOR has S = 1 bit.
-The estimators see `n_rows` rows, so each is held against the exact decomposition of the counts of those very rows.
+The estimators see `n_rows` rows, so each is held against the exact decomposition of the counts of those very rows. The
+Gaussian estimator is recorded without a tolerance: it sees linear relations only, and gates have others.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def experiment(settings: Mapping[str, Any]) -> tuple[list[Check], dict[str, Any]
         for method, tolerance in settings["methods"].items():
             result = pid.estimate(x1, x2, y, method=method, seed=settings["seed"])
             found[gate][method] = result.atoms
-            for atom in ATOMS:
+            for atom in ATOMS if tolerance is not None else ():
                 source = "exact decomposition of the same counts"
                 value = result.atoms[atom]
                 checks.append(near(f"{gate}, {method}: {atom}", value, exact.atoms[atom], tolerance, source))
