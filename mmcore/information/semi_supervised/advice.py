@@ -26,6 +26,7 @@ from mmcore.information.semi_supervised.synergy_bounds import SynergyBounds, syn
 
 NAMES = ("the first modality", "the second modality")
 _MARGIN = 1e-6  # tolerance of the linear program; a verdict must not hang on it
+_AS_THEY_ARE = "The tables are taken as they are: the error of a finite sample is not in these numbers."
 _LARGEST_PROGRAM = 4_000  # cells; beyond them the linear program takes seconds to minutes
 
 
@@ -92,16 +93,17 @@ def collect_second_modality(
     elif gain[1] < least_gain - _MARGIN:
         verdict, why = "no", f"adds at most {gain[1]:.3f} to the accuracy, whatever the labelled pairs look like"
     else:
-        verdict, why = "undecided", f"adds between {gain[0]:.3f} and {gain[1]:.3f} to the accuracy"
+        verdict, why = "undecided", f"adds {_span(*gain)} to the accuracy"
     reasons = [
         f"Beside {names[0]}, {names[1]} {why} (asked: at least {least_gain:g}).",
         f"The best classifier of {names[0]} alone is right with probability {held:.3f}, that of {names[1]} alone "
-        f"{other:.3f}, that of both between {low:.3f} and {high:.3f}.",
-        f"{_capital(names[1])} adds between {added[0]:.3f} and {added[1]:.3f} bits to the "
-        f"{found.information1:.3f} bits of {names[0]}; the label holds {found.label_entropy:.3f}.",
+        f"{other:.3f}, that of both {_span(low, high)}.",
+        f"{_capital(names[1])} adds {_span(*added)} bits to the "
+        f"{_number(found.information1)} bits of {names[0]}; the label holds {_number(found.label_entropy)}.",
     ]
     if verdict == "undecided":
         reasons.append("The tables allow both answers; some labelled pairs would decide it.")
+    reasons.append(_AS_THEY_ARE)
     quantities = {
         "held_accuracy": held,
         "other_accuracy": other,
@@ -185,14 +187,15 @@ def fusion_class(
     verdict, answer, why = _judge_fusion(found, least_loss, names)
     reasons = [
         why,
-        f"Redundancy is {found.redundancy:.3f}, unique to {names[0]} {found.unique1:.3f}, to {names[1]} "
-        f"{found.unique2:.3f} bits.",
+        f"Redundancy is {_number(found.redundancy)}, unique to {names[0]} {_number(found.unique1)}, to {names[1]} "
+        f"{_number(found.unique2)} bits.",
     ]
     if beyond > least_loss:
         reasons.append(
             f"Adding the evidence of both may lose up to {beyond:.3f} bits, or nothing: tables of pairs cannot tell, "
             "labelled pairs can."
         )
+    reasons.append(_AS_THEY_ARE)
     quantities = {
         "largest": largest_interaction(found),
         "redundancy": found.redundancy,
@@ -208,7 +211,7 @@ def fusion_class(
 
 def _judge_fusion(found: SynergyBounds, least_loss: float, names: tuple[str, str]) -> tuple[str, str, str]:
     """Return verdict, answer and the sentence that decides."""
-    largest, span = largest_interaction(found), f"between {found.lower:.3f} and {found.upper:.3f} bits"
+    largest, span = largest_interaction(found), f"{_span(found.lower, found.upper)} bits"
     leading = 0 if found.information1 >= found.information2 else 1
     added = (found.unique2, found.unique1)[leading] + found.upper
     if added <= least_loss:
@@ -233,6 +236,15 @@ def _judge_fusion(found: SynergyBounds, least_loss: float, names: tuple[str, str
             f"{words[largest]}, {value:.3f} bits, is the largest interaction: synergy is {span}.",
         )
     return "undecided", "undecided", f"Which interaction is the largest depends on the synergy, which is {span}."
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.3f}"  # + 0.0 turns a rounded -0.0 into 0.0
+
+
+def _span(low: float, high: float) -> str:
+    ends = _number(low), _number(high)
+    return ends[0] if ends[0] == ends[1] else f"between {ends[0]} and {ends[1]}"
 
 
 def _capital(name: str) -> str:
