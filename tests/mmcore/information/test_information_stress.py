@@ -91,7 +91,7 @@ def components(a, b) -> list[list[int]]:
     groups: list[list[int]] = []
     for y in np.flatnonzero(a.sum(axis=0)):
         touched = [g for g in groups if any((a[:, y] * a[:, z]).any() and (b[:, y] * b[:, z]).any() for z in g)]
-        groups = [g for g in groups if g not in touched] + [[int(y), *sum(touched, [])]]
+        groups = [g for g in groups if g not in touched] + [[int(y), *(z for g in touched for z in g)]]
     return groups
 
 
