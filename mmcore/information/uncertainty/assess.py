@@ -1,6 +1,6 @@
 """One table of counts assessed: corrected atoms, intervals, nulls, and how all of it came about.
 
-    counts -> resamples of N and of N/4 units, permutations, draws from q* -> bias, kink, interval, p
+    counts -> resamples of N and of N/4 units, permutations of labels -> bias, kink, interval, p
 
 The order of the parts is fixed here; what each is and where it comes from stands in its module. Every part draws from a
 stream of its own, so that asking for one leaves the others as they were.
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError, unknown_name
-from mmcore.information.atoms import ATOMS, PID, NotCertified
+from mmcore.information.atoms import ATOMS, PID
 from mmcore.information.uncertainty.bias_aware import (
     INTERVALS,
     bias_aware,
@@ -30,7 +30,7 @@ from mmcore.information.uncertainty.correction import (
     extrapolation_bias,
     matched_weight,
 )
-from mmcore.information.uncertainty.nulls import p_value
+from mmcore.information.uncertainty.nulls import SYNERGY, p_value, redundant_null
 from mmcore.information.uncertainty.resampled import bootstrap, group_tables, permuted, subsample, units
 
 Float = NDArray[np.float64]
@@ -167,25 +167,21 @@ def _intervals(
     return ends, {"interval_method": kind, "kink_bias": kink, "spread_factor": spread}
 
 
-def _nulls(sample: _Sample, pid: PID, n_null: int) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
-    """Return the permutation null and the p-values, with the null that has no synergy."""
+def _nulls(sample: _Sample, n_null: int) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
+    """Return the permutation null and the p-values, that of synergy the largest over all nulls."""
     drawn = permuted(sample.tables, sample.shape[2], n_null, seed=sample.seed)
     values = _enough(sample.solver(drawn), n_null, "n_null")
     slack = sample.solver.gap + _ROUNDING
     p = {name: p_value(sample.raw[k], values[:, k], slack) for k, name in enumerate(ATOMS)}
     record: dict[str, Any] = {"p_values": p, "synergy_p_permutation": p["synergy"]}
-    null = {name: tuple(values[:, k].tolist()) for k, name in enumerate(ATOMS)}
-    try:
-        model = np.asarray(pid.coupling()).reshape(1, -1)
-    except NotCertified as error:
-        return null, {**record, "redundant_null": None, "redundant_null_reason": str(error)}
-    size = int(sample.counts.sum())
-    drawn = bootstrap(model * size, size, n_null, seed=sample.seed, name="redundant null")
-    synergy = _enough(sample.solver(drawn), n_null, "n_null")[:, ATOMS.index("synergy")]
-    redundant = p_value(pid.synergy, synergy, sample.solver.gap + _ROUNDING)
-    p["synergy"] = max(p["synergy"], redundant)
-    record.update(synergy_p_redundant=redundant, redundant_null=synergy.tolist())
-    return null, record
+    record.update(synergy_p_redundant=None, redundant_null=None)
+    found = redundant_null(
+        sample.solver, sample.tables, sample.shape, sample.raw[SYNERGY], n_null, tolerance=slack, seed=sample.seed
+    )
+    if found is not None:
+        p["synergy"] = max(p["synergy"], found[0])
+        record.update(synergy_p_redundant=found[0], redundant_null=found[1].tolist())
+    return {name: tuple(values[:, k].tolist()) for k, name in enumerate(ATOMS)}, record
 
 
 def assess(
@@ -209,7 +205,7 @@ def assess(
         cells: (N,) cell of each row, `(symbol1 * n2 + symbol2) * n_labels + label`.
         shape: (n1, n2, |Y|).
         groups: group of each row as codes 0..G-1, or None.
-        n_boot: resamples; n_null: permutations, and draws without synergy.
+        n_boot: resamples; n_null: permutations, of all labels and within the symbols of either source.
         level: nominal coverage.
         correction: a name of CORRECTIONS; None takes "matched" with resamples and corrects nothing without. A name is
             followed also where n_boot is 0.
@@ -250,7 +246,7 @@ def assess(
             draws = raw + bias + sample.spread(level) * (values - values.mean(axis=0))
     fixed["n_resamples_failed"] = sample.solver.failed
     if n_null:
-        null, record = _nulls(sample, pid, n_null)
+        null, record = _nulls(sample, n_null)
         fixed.update(record)
     fixed["n_permutations_failed"] = sample.solver.failed - fixed["n_resamples_failed"]
     return Assessment(better, ends, null, draws, fixed)

@@ -6,8 +6,9 @@
 
 Rows of one group (person, film) are not independent: with groups, whole groups are drawn (Davison and Hinkley 1997,
 section 3.8) and m counts groups; labels are permuted within each group. Where every group has one label only, that
-permutation moves nothing, and the labels of whole groups are permuted instead. Counts are drawn, not rows: the cost
-does not grow with the number of rows.
+permutation moves nothing, and the labels of whole groups are permuted instead. `permuted_given` exchanges labels only
+among rows with the same symbol of one source (and of one group). Counts are drawn, not rows: the cost does not grow
+with the number of rows.
 """
 
 from __future__ import annotations
@@ -100,15 +101,50 @@ def permuted(tables: Float, n_labels: int, n_draws: int, *, seed: int, name: str
         >>> bool(np.allclose(drawn.sum(axis=1), 0.5) and np.allclose(drawn.sum(axis=2), 0.5))
         True
     """
-    from scipy.stats import random_table
-
     generator = stream(seed, name)
     counts = tables.reshape(len(tables), -1, n_labels).astype(np.int64)
     label_sizes = counts.sum(axis=1)
     if len(tables) > 1 and ((label_sizes > 0).sum(axis=1) == 1).all():
         return _whole_groups_permuted(counts, label_sizes.argmax(axis=1), n_draws, generator)
+    return _exchanged(counts, n_draws, generator)
+
+
+def permuted_given(
+    tables: Float, shape: tuple[int, int, int], source: int, n_draws: int, *, seed: int, name: str
+) -> Float | None:
+    """Return `n_draws` tables in which the label is unrelated to the other source given `source` (0 or 1).
+
+    Both p(x1,x2) and p(x_source,y) are kept. None where no label could be exchanged for another one.
+
+    Example:
+        >>> xor = np.array([[5.0, 0, 0, 5, 0, 5, 5, 0]])
+        >>> drawn = permuted_given(xor, (2, 2, 2), 0, 3, seed=0, name="given x1").reshape(3, 2, 2, 2)
+        >>> bool(np.allclose(drawn.sum(axis=2), 0.25) and np.allclose(drawn.sum(axis=3), 0.25))
+        True
+    """
+    counts = tables.reshape(-1, *shape)
+    strata = np.zeros((shape[source], *counts.shape))
+    for k in range(shape[source]):
+        place = (slice(None), slice(k, k + 1)) if source == 0 else (slice(None), slice(None), slice(k, k + 1))
+        strata[(k, *place)] = counts[place]
+    flat = strata.reshape(-1, shape[0] * shape[1], shape[2]).astype(np.int64)
+    movable = ((flat.sum(axis=1) > 0).sum(axis=1) > 1) & ((flat.sum(axis=2) > 0).sum(axis=1) > 1)
+    if not movable.any():
+        return None
+    fixed = flat[~movable].sum(axis=0, keepdims=True)
+    return _exchanged(np.concatenate([flat[movable], fixed]), n_draws, stream(seed, name), movable=int(movable.sum()))
+
+
+def _exchanged(counts: Codes, n_draws: int, generator: np.random.Generator, movable: int | None = None) -> Float:
+    """Return the sum over the tables (k, sources, labels) of random ones with the same margins; the rest is added."""
+    from scipy.stats import random_table
+
+    n_labels = counts.shape[2]
     total = np.zeros((n_draws, counts.shape[1], n_labels))
-    for table, sizes in zip(counts, label_sizes):
+    if movable is not None:
+        total += counts[movable:].sum(axis=0)
+    for table in counts[:movable]:
+        sizes = table.sum(axis=0)
         held, present = np.flatnonzero(table.sum(axis=1)), np.flatnonzero(sizes)
         if len(held) == 1 or len(present) == 1:  # nothing can move
             total += table

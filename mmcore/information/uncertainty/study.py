@@ -186,7 +186,7 @@ def false_positives(
         found = assess(pid, cells, table.shape, n_null=n_null, correction="none", seed=stream_seed(seed, k))
         values = found.diagnostics
         p_values = (values["p_values"]["synergy"], values["synergy_p_permutation"], values["synergy_p_redundant"])
-        calls[k] = np.array(p_values) <= level
+        calls[k] = [p is not None and p <= level for p in p_values]
     rates = calls.mean(axis=0).tolist()
     return {
         "truth": _true_atoms(table, None, 0.0, seed)["synergy"],
