@@ -17,9 +17,9 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks import peers, report
-from benchmarks.cases import BROJA_SHARE, CASES, Case
+from benchmarks.cases import BROJA_SHARE, CASES, DENSE, Case
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = 12.0
 TOTAL_SECONDS = 540.0
 
 
@@ -36,13 +36,13 @@ def measure(
     for peer in chosen:
         if peer.name in refused:
             found[peer.name] = {"failed": refused[peer.name]}
-        elif case.cells >= limited.get(peer.name, case.cells + 1):
+        elif case in DENSE and case.cells >= limited.get(peer.name, case.cells + 1):
             found[peer.name] = {"limit": LIMIT_SECONDS, "skipped": True}
         elif time.monotonic() > stop and peer.name != "ours":
             found[peer.name] = {"failed": "the run's time was over"}
         else:
-            found[peer.name] = peers.run(peer, tables, LIMIT_SECONDS if peer.name != "ours" else 6 * LIMIT_SECONDS)
-            if "limit" in found[peer.name] and case.table is None:
+            found[peer.name] = peers.run(peer, tables, LIMIT_SECONDS)
+            if "limit" in found[peer.name] and case in DENSE and peer.name != "ours":
                 limited[peer.name] = min(case.cells, limited.get(peer.name, case.cells))
     known = case.name in BROJA_SHARE and "seconds" in found.get("clarabel", {})
     if "broja" in refused and known:

@@ -1,8 +1,9 @@
-"""One peer on one case, in a process of its own: `python worker.py PEER TABLES.npy` prints a line of JSON.
+"""One peer on one case, in a process of its own: `python worker.py PEER TABLES.npy LIMIT` prints a line of JSON.
 
 The process may belong to another environment than this project's, so only numpy and the peer itself are imported. CPU
-time is the least of the repeats; memory is what the first solve adds to the peak of the process, imports and one tiny
-warm-up before it not counted.
+time is the least of three windows of enough calls for a coarse clock; past LIMIT CPU seconds after the warm-up the
+system ends the process. Memory is what the first solve adds to the peak of the process, imports and one tiny warm-up
+before it not counted.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-REPEATS = 7
-ENOUGH_SECONDS = 1.0
+WINDOWS = 3
+WINDOW_SECONDS = 0.2
+MOST_CALLS = 2000
 SAMPLE = 20  # tables of a batch that a peer without batches is timed on
 
 
@@ -97,33 +99,39 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
-def measure(solve: Callable[[Any], Any], tables: Any, batched: bool) -> dict[str, Any]:
+def measure(solve: Callable[[Any], Any], tables: Any, batched: bool, limit: float) -> dict[str, Any]:
     """Return CPU seconds a table, the atoms of the first table, the gap if there is one, and the memory added."""
     generator = np.random.default_rng(0)
     for labels in {2, min(int(tables.shape[3]), 3)}:
         solve(generator.dirichlet(np.ones(4 * labels)).reshape(1, 2, 2, labels))
     if not batched:
         tables = tables[:SAMPLE]
+    allowed = int(time.process_time() + limit) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed))
     before = peak_megabytes()
-    seconds: list[float] = []
-    answer = None
-    while len(seconds) < REPEATS and sum(seconds) < ENOUGH_SECONDS:
+    started = time.process_time()
+    answer = solve(tables)
+    seconds = time.process_time() - started
+    added = peak_megabytes() - before
+    calls = min(MOST_CALLS, int(WINDOW_SECONDS / max(seconds, 1e-9)) + 1)
+    windows = []
+    for _ in range(WINDOWS if seconds < limit / 6 else 0):
         started = time.process_time()
-        answer = solve(tables)
-        seconds.append(time.process_time() - started)
-        if len(seconds) == 1:
-            added = peak_megabytes() - before
-    atoms, gap = answer or (None, None)
-    return {"seconds": min(seconds) / len(tables), "atoms": atoms, "gap": gap, "megabytes": added}
+        for _ in range(calls):
+            solve(tables)
+        windows.append((time.process_time() - started) / calls)
+    seconds = min(windows, default=seconds)
+    atoms, gap = answer
+    return {"seconds": seconds / len(tables), "atoms": atoms, "gap": gap, "megabytes": added}
 
 
 def main() -> None:
     """Measure what the command line names."""
-    name, path = sys.argv[1:3]
+    name, path, limit = sys.argv[1:4]
     # The answer goes to a stream of its own: some peers print.
     answer, sys.stdout = sys.stdout, sys.stderr
     try:
-        found = measure(PEERS[name], np.load(path), batched=name == "ours")
+        found = measure(PEERS[name], np.load(path), name == "ours", float(limit))
     except Exception as error:  # whatever a peer raises is what the table says of it
         found = {"failed": f"{type(error).__name__}: {error}".splitlines()[0][:80]}
     print(json.dumps(found), file=answer)
