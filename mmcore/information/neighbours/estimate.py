@@ -29,7 +29,7 @@ from mmcore.information.neighbours.information import local_information
 from mmcore.information.neighbours.search import Neighbours, find_neighbours, places_of
 from mmcore.information.posteriors.calibration import expected_calibration_error, log_loss
 from mmcore.information.posteriors.estimate import as_symbols
-from mmcore.information.posteriors.options import check_integer, check_resamples, check_shared, read_options
+from mmcore.information.posteriors.options import check_integer, check_resamples, check_rows, check_shared, read_options
 from mmcore.information.posteriors.symbols import View, choose_symbols, view_of
 from mmcore.information.posteriors.tables import certified, decompose_tables, tables_of, uncertainty
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
@@ -223,6 +223,7 @@ def estimate(
     chosen = read_options(Options, "neighbours", options)
     check_resamples(n_boot, n_null)
     samples = check_samples(x1, x2, y, groups, label_bins=chosen.label_bins)
+    check_rows(len(samples.labels), samples.n_classes)
     if samples.groups is not None and samples.groups.max() < 1:
         raise InputError("groups", "1 group", "at least two groups", "Neighbours come from other groups: leave it out.")
     depth = min(_MOST_NEIGHBOURS, max(64, 8 * chosen.k * samples.n_classes))

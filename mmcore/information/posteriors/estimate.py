@@ -25,7 +25,7 @@ from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS, PID
 from mmcore.information.discretise import n_distinct
 from mmcore.information.posteriors.crossfit import CrossFitted, Plan, cross_fit, outer_folds
-from mmcore.information.posteriors.options import Options, check_resamples, read_options
+from mmcore.information.posteriors.options import Options, check_resamples, check_rows, read_options
 from mmcore.information.posteriors.symbols import View, choose_symbols, view_of
 from mmcore.information.posteriors.tables import Tables, atoms_many, certified, decompose_tables, tables_of, uncertainty
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
@@ -148,6 +148,7 @@ def estimate(
     chosen = read_options(Options, "posteriors", options)
     check_resamples(n_boot, n_null)
     samples = check_samples(x1, x2, y, groups, label_bins=chosen.label_bins)
+    check_rows(len(samples.labels), samples.n_classes)
     rarest = int(np.bincount(samples.labels).min())
     if rarest < 2:
         received = f"a class of {rarest} row"

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 TABLES = ("counted", "trusted")
 NULLS = ("symbols", "refit")
+_ROWS_PER_CLASS = 10
 
 
 def check_integer(name: str, value: Any, least: int) -> None:
@@ -57,6 +58,21 @@ def check_resamples(n_boot: Any, n_null: Any) -> None:
         wrong = isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0
         if wrong or (name == "n_boot" and value == 1):
             raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
+
+
+def check_rows(n_rows: int, n_classes: int) -> None:
+    """Raise where there are fewer than 10 rows a class on average: bins of so few rows only count noise.
+
+    Raises:
+        InputError: otherwise.
+
+    Example:
+        >>> check_rows(100, 2)
+    """
+    if n_rows < _ROWS_PER_CLASS * n_classes:
+        received = f"{n_rows} rows of {n_classes} classes"
+        allowed = f"at least {_ROWS_PER_CLASS} rows a class on average"
+        raise InputError("x1, x2, y", received, allowed, "Collect more rows, or merge classes.")
 
 
 def check_shared(options: Any) -> None:

@@ -237,6 +237,7 @@ def test_a_continuous_label_is_binned():
         ({"groups": Y}, "y", "in one group only"),
         ({"y": np.r_[2, Y[1:]]}, "y", "in one row only"),
         ({"x1": np.where(X1 > 2, np.nan, X1)}, "x1", "non-finite"),
+        ({"y": np.arange(120) % 15}, "x1, x2, y", "120 rows of 15 classes"),
     ],
 )
 def test_what_cannot_be_used_is_named(options, argument, words):

@@ -382,6 +382,7 @@ X1, X2, Y = gaussians(120, 1.0, 1.0, 0)
         ({"y": np.r_[2, Y[1:]]}, "y", "a class of 1 row"),
         ({"y": np.zeros(120, int)}, "y", "one class"),
         ({"x1": np.where(X1 > 2, np.nan, X1)}, "x1", "non-finite"),
+        ({"y": np.arange(120) % 15}, "x1, x2, y", "120 rows of 15 classes"),
     ],
 )
 def test_what_cannot_be_used_is_named(options, argument, words):
