@@ -60,6 +60,6 @@ def estimate_directory(root: Path, directory: Path) -> dict[str, Any]:
 
     inside = (root / "params.yaml").is_file()
     parameters = load_parameters(root) if inside else None
-    options = parameters.estimate.model_dump() if parameters else {}
+    options = parameters.estimate.options if parameters else {}
     seed = parameters.seed if parameters else 0
     return estimate_dataset(load_dataset(directory), label=None, options=options, seed=seed)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmcore.atomic import write_json
+import pandas as pd
+
+from mmcore.atomic import atomic_file, write_json
 from mmcore.data import load_dataset
 from mmcore.information.pairs import estimate_dataset
 from tasks.gates import hold_estimate
@@ -14,36 +17,55 @@ from tasks.places import Places
 from tasks.progress import reporter
 from tasks.tracking import publish_table, task
 
-GATES = ("max_gap", "max_residual", "too_few_rows")
-
 
 @task
 def estimate_pairs(dataset: str, root: Path) -> Path:
     """Write the atoms of every pair, with intervals, chance levels, bounds, truth where it is known, and diagnostics.
+
+    They are written as JSON, which later stages read, and as a table for people.
 
     Raises:
         GateError: when a part exceeds a declared tolerance; the previous result then stays.
     """
     parameters = load_parameters(root)
     places = Places(dataset, root)
-    options = parameters.estimate.model_dump()
-    gates = {name: options.pop(name) for name in GATES}
     with reporter(f"estimate {dataset}") as progress:
         result = estimate_dataset(
-            load_dataset(places.prepared), label=None, options=options, seed=parameters.seed, progress=progress
+            load_dataset(places.prepared),
+            label=None,
+            options=parameters.estimate.options,
+            seed=parameters.seed,
+            progress=progress,
         )
-    hold_estimate(dataset, result, **gates)
+    hold_estimate(dataset, result, **parameters.estimate.gates)
+    table = atom_rows(result)
+    _write_table(places.atoms, table)
     write_json(places.estimate, result)
-    publish_table(f"atoms-{dataset}".lower(), _rows(result), "Redundancy, unique and synergy in bits")
+    shown = ("first", "second", "atom", "corrected", "low", "high", "p_value")
+    publish_table(f"atoms-{dataset}".lower(), table[list(shown)].round(3).to_dict("records"), "Atoms in bits")
     return places.estimate
 
 
-def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one row a pair: the atoms, corrected where resamples were drawn."""
-    parts = [(f"{entry['first']} + {entry['second']}", entry) for entry in result["pairs"]]
-    parts += [(f"{entry['modality']} + all others", entry) for entry in result["against_rest"]]
-    return [
-        {"pair": name, **{k: round(v, 3) for k, v in (entry["corrected"] or entry["raw"]).items()}}
-        for name, entry in parts
-        if entry["status"] == "estimated"
-    ]
+def atom_rows(result: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row an atom of every estimated part, bits; what was not drawn is null."""
+    parts = [(entry["first"], entry["second"], entry) for entry in result["pairs"]]
+    parts += [(entry["modality"], "all others", entry) for entry in result["against_rest"]]
+    rows = []
+    for first, second, entry in parts:
+        for atom, raw in (entry["raw"] or {}).items():
+            low, high = (entry["interval"] or {}).get(atom, (None, None))
+            rows.append({
+                "first": first, "second": second, "atom": atom, "raw": raw,
+                "corrected": (entry["corrected"] or {}).get(atom), "low": low, "high": high,
+                "chance": (entry["null"] or {}).get(atom), "p_value": (entry["p_values"] or {}).get(atom),
+                "n_rows": entry["n_rows"],
+            })  # fmt: skip
+    names = dict.fromkeys(("first", "second", "atom"), "str")
+    numbers = dict.fromkeys(("raw", "corrected", "low", "high", "chance", "p_value"), "float64")
+    kinds = {**names, **numbers, "n_rows": "int64"}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    with atomic_file(path) as aside:
+        table.to_parquet(aside, index=False)

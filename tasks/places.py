@@ -51,6 +51,11 @@ class Places:
         return self.results / "estimate.json"
 
     @property
+    def atoms(self) -> Path:
+        """The atoms again, as a table."""
+        return self.results / "atoms.parquet"
+
+    @property
     def selection(self) -> Path:
         """Candidates and reasons."""
         return self.results / "selection.json"

@@ -84,6 +84,16 @@ class Estimate(Group):
     max_bias_share: Positive
     too_few_rows: Literal["fail", "report"]
 
+    @property
+    def gates(self) -> dict[str, Any]:
+        """What is too uncertain to go on with."""
+        return {name: getattr(self, name) for name in ("max_gap", "max_residual", "too_few_rows")}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the estimate is made with: all but the gates."""
+        return {name: value for name, value in self.model_dump().items() if name not in self.gates}
+
 
 class Train(Group):
     """How every model is trained."""

@@ -77,7 +77,7 @@ def test_outs_are_the_places_that_steps_write():
     key, places = "${key}", Places("${key}")
     expected = {
         "prepare": {places.prepared, places.preprocessing, places.checks},
-        "estimate": {places.estimate},
+        "estimate": {places.estimate, places.atoms},
         "select": {places.selection},
         "learn": {places.learn},
         "report": {places.report, places.summary},
