@@ -48,7 +48,7 @@ class Assessment:
     Attributes:
         corrected: atom -> value less its bias, or None where neither resamples nor a correction were asked for.
         interval: atom -> (low, high), or None without resamples.
-        null: atom -> values under permuted labels, or None.
+        null: atom -> values under permuted labels, or None; for synergy under the least favourable of the nulls.
         draws: (n_boot, 4) resampled atoms, moved so that their mean is the raw atoms plus the bias taken off, and
             widened as the intervals are: sums over the atoms of a draw are resampled sums.
         diagnostics: counts of draws, the bias, the kink, p-values, the null without synergy.
@@ -168,20 +168,29 @@ def _intervals(
 
 
 def _nulls(sample: _Sample, n_null: int) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
-    """Return the permutation null and the p-values, that of synergy the largest over all nulls."""
+    """Return the values of the nulls and the p-values; for synergy those of the null with the largest p."""
     drawn = permuted(sample.tables, sample.shape[2], n_null, seed=sample.seed)
     values = _enough(sample.solver(drawn), n_null, "n_null")
     slack = sample.solver.gap + _ROUNDING
     p = {name: p_value(sample.raw[k], values[:, k], slack) for k, name in enumerate(ATOMS)}
-    record: dict[str, Any] = {"p_values": p, "synergy_p_permutation": p["synergy"]}
-    record.update(synergy_p_redundant=None, redundant_null=None)
+    null = {name: tuple(values[:, k].tolist()) for k, name in enumerate(ATOMS)}
+    record: dict[str, Any] = {
+        "p_values": p,
+        "synergy_null": "permutation",
+        "synergy_p_permutation": p["synergy"],
+        "synergy_p_redundant": None,
+        "permutation_null": list(null["synergy"]),
+        "redundant_null": None,
+    }
     found = redundant_null(
         sample.solver, sample.tables, sample.shape, sample.raw[SYNERGY], n_null, tolerance=slack, seed=sample.seed
     )
     if found is not None:
-        p["synergy"] = max(p["synergy"], found[0])
-        record.update(synergy_p_redundant=found[0], redundant_null=found[1].tolist())
-    return {name: tuple(values[:, k].tolist()) for k, name in enumerate(ATOMS)}, record
+        redundant, synergy, name = found
+        record.update(synergy_p_redundant=redundant, redundant_null=synergy.tolist())
+        if redundant > p["synergy"]:
+            p["synergy"], null["synergy"], record["synergy_null"] = redundant, tuple(synergy.tolist()), name
+    return null, record
 
 
 def assess(

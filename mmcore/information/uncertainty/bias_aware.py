@@ -31,7 +31,8 @@ that is all of H(Y), as of a noiseless exclusive or, is covered in 99-100 %, bec
 6 rows a cell a small synergy is covered in up to 98 %.
 
 `subsampling` (Politis, Romano and Wolf 1999) draws N/4 units without replacement: the law of sqrt(m) (phi_m - phi_N),
-smooth bias taken out, reflected. It needs no derivative and is consistent at every kink, but wider and slower to be so.
+smooth bias taken out, reflected. It is consistent at every kink, but slowly: coverage .83-.95 at N = 300, .90-.95 at
+N = 1,000 in the same worlds.
 """
 
 from __future__ import annotations
@@ -114,9 +115,9 @@ def smooth_bias(whole: Float) -> Float:
     return np.asarray(MIX @ parts)
 
 
-def _with_zero(low: Float, high: Float, reflected: Float, slack: float) -> Float:
+def _with_zero(raw: Float, low: Float, high: Float, reflected: Float, slack: float) -> Float:
     """Return (4, 2): ends extended to zero where zero is not excluded, and by `slack`, the error of the solver."""
-    low = np.where(reflected <= slack, np.minimum(low, 0.0), low)
+    low = np.where((reflected <= slack) | (raw <= slack), np.minimum(low, 0.0), low)
     return np.stack([low - slack, np.maximum(high, 0.0) + slack], axis=1)
 
 
@@ -144,7 +145,7 @@ def bias_aware(
     error = np.maximum(around.std(axis=0, ddof=1), 1e-12)
     centre = raw - smooth - 0.5 * kink * MIX[:, UNION]
     width = spread * critical_factor(0.5 * kink / error, level)
-    return _with_zero(centre + width * below, centre + width * above, raw - plain - above, slack)
+    return _with_zero(raw, centre + width * below, centre + width * above, raw - plain - above, slack)
 
 
 def subsampling(
@@ -160,4 +161,4 @@ def subsampling(
     scaled = (draws - raw - (ratio - 1.0) * smooth) / math.sqrt(ratio - 1.0)
     below, above = np.quantile(scaled, [0.5 * (1.0 - level), 0.5 * (1.0 + level)], axis=0, method="weibull")
     low, high = raw - smooth - spread * above, raw - smooth - spread * below
-    return _with_zero(low, high, low, slack)
+    return _with_zero(raw, low, high, low, slack)

@@ -7,8 +7,8 @@
 A permutation answers "is anything known about the label?"; sources of which one only repeats the other, with noise,
 pass that test (it calls synergy in 8-12 % of such samples at level 5 %). The redundant null permutes labels among rows
 with the same symbol of one source (conditional permutation, Berrett et al. 2020): I(X1;Y), and with it the redundancy
-with a noisy copy, stays, and I(X2;Y|X1) = U2 + S is gone. For synergy the reported p is the largest of the three: it
-has at most the level under each of the hypotheses.
+with a noisy copy, stays, and I(X2;Y|X1) = U2 + S is gone. For synergy the reported p, and the values of
+the null, are those of the largest p of the three: it has at most the level under each of the hypotheses.
 
 Departure on purpose from drawing rows of q*, the coupling with both pair tables and no synergy: that of an empirical
 table is sparse, so that tables drawn from it have far fewer pairs of symbols, and less bias, than the sample has. At
@@ -49,8 +49,8 @@ def redundant_null(
     *,
     tolerance: float,
     seed: int,
-) -> tuple[float, Float] | None:
-    """Return the larger p of the two chains with its synergies (n,), or None where no label could be exchanged.
+) -> tuple[float, Float, str] | None:
+    """Return the larger p of the two chains, its synergies (n,) and name, or None where no label could be exchanged.
 
     Args:
         atoms: solver, tables (n, n_cells) -> atoms (n, 4).
@@ -62,5 +62,5 @@ def redundant_null(
         drawn = permuted_given(tables, shape, source, n_draws, seed=seed, name=f"permutation given source {source}")
         if drawn is not None:
             synergy = atoms(drawn)[:, SYNERGY]
-            found.append((p_value(observed, synergy, tolerance), synergy))
+            found.append((p_value(observed, synergy, tolerance), synergy, f"given x{source + 1}"))
     return max(found, key=lambda item: item[0]) if found else None
