@@ -47,14 +47,15 @@ def choose_symbols(n_rows: int, n_classes: int) -> int:
     """Return how many symbols: the cube root of the rows for two labels, their square root for more.
 
     On posteriors known in closed form (4 and 10 labels, 1,000 and 4,000 rows) what merging loses and what counting adds
-    about cancel there; no more than 40 and 64, or 2,000 cells of symbols and labels, keep the solver and resamples quick. No fewer than 4.
+    about cancel there. Limits: 40 and 64, and 2,000 cells of symbols and labels, keep the solver and resamples quick;
+    three rows a cell keep what counting adds small beside H(Y). No fewer than 4.
 
     Example:
-        >>> choose_symbols(4_000, 2), choose_symbols(1_000, 4), choose_symbols(4_000, 100), choose_symbols(10**6, 2)
-        (16, 32, 20, 40)
+        >>> choose_symbols(4_000, 2), choose_symbols(1_000, 4), choose_symbols(400, 30), choose_symbols(10**6, 2)
+        (16, 32, 4, 40)
     """
     wanted = min(40.0, np.cbrt(n_rows)) if n_classes == 2 else min(64.0, np.sqrt(n_rows))
-    return max(4, min(round(float(wanted)), _MOST_CELLS // n_classes))
+    return max(4, min(round(float(wanted)), _MOST_CELLS // n_classes, n_rows // (3 * n_classes)))
 
 
 def quantile_symbols(score: Float, n_symbols: int) -> Codes:
