@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mmcore.information.solvers import kernel_certificate as certificate
 from mmcore.information.solvers import kernel_newton as newton
-from mmcore.information.solvers.kernel_newton import compiled
+from mmcore.information.solvers.kernel_newton import compiled, inlined
 
 Float = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def state(n1: int, n2: int, labels: int) -> State:
     return State(**arrays, live=np.zeros(pairs, dtype=np.bool_))
 
 
-@compiled
+@inlined
 def leave_out(a: Float, b: Float, budget: float, kept1: Float, kept2: Float) -> None:
     """Copy the tables without their smallest cells, at most `budget` of mass in all, label masses made equal again."""
     newton.copy(a, kept1)
@@ -131,7 +131,7 @@ def _softmax(it: State, pi: Float) -> None:
                 pi[i, j, y] /= total
 
 
-@compiled
+@inlined
 def start(it: State) -> None:
     """Strictly feasible: half log posteriors (Cauchy-Schwarz) and conditional independence."""
     _half_log_posterior(it.a, it.alpha)
@@ -317,7 +317,7 @@ def certify(it: State, work: newton.Newton, a: Float, b: Float, best: Best) -> N
             newton.copy(q[i], best.q[i])
 
 
-@compiled
+@inlined
 def solve_one(
     a: Float, b: Float, tol: float, max_iter: int, cautious: bool, it: State, work: newton.Newton, best: Best
 ) -> tuple[int, float]:

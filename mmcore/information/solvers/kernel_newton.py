@@ -69,6 +69,14 @@ def workspace(n1: int, n2: int, labels: int) -> Newton:
     )
 
 
+def inlined(function: Function) -> Function:
+    """Return `function` for one place in compiled code, put there before anything is optimised.
+
+    Every level of calls would otherwise be optimised again with each level above it.
+    """
+    return njit(error_model="numpy", inline="always")(function)  # type: ignore
+
+
 @compiled
 def copy(source: Float, target: Float) -> None:
     """Copy a matrix by loops: a slice assignment costs numba seconds of compilation."""
@@ -253,7 +261,7 @@ def factorise(work: Newton, b: Float) -> None:
             schur[k, k] = 1e64
 
 
-@compiled
+@inlined
 def _apply(work: Newton, step1: Float, step2: Float, out1: Float, out2: Float) -> None:
     """Subtract H (step1, step2) from (out1, out2)."""
     n1, n2, labels = work.pi.shape
