@@ -141,16 +141,29 @@ def _atoms(result: Any, as_json: bool) -> None:
     names = ("redundancy", "unique1", "unique2", "synergy")
     _table("Bits", [*names, "total"], [[f"{getattr(result, name):.4f}" for name in (*names, "total")]])
     gap = "" if result.gap is None else f"; gap at most {result.gap:.1e} bits"
-    print(f"{result.status} by {result.solver}{gap}")
+    print(f"{result.status} by {result.solver or result.method}{gap}")
 
 
 @app.command()
-def decompose(joint: Path, as_json: JsonOption = False) -> None:
+def decompose(
+    joint: Path,
+    method: Annotated[
+        str, typer.Option(help="The measure: broja, i_min, mmi, wms, co_information, ci, i_ccs, i_sx.")
+    ] = "broja",
+    tol: Annotated[float, typer.Option(help="Width of the certified interval, bits.")] = 1e-9,
+    as_json: JsonOption = False,
+) -> None:
     """Decompose a joint distribution p(x1, x2, y) stored as an npy array."""
     from flows.inspect import load_joint
     from mmcore.information import pid
 
-    _atoms(pid.decompose(load_joint(joint)), as_json)
+    _atoms(pid.decompose(load_joint(joint), method=method, tol=tol), as_json)
+
+
+def _with_interval(pair: dict[str, Any], name: str) -> str:
+    value = f"{(pair['corrected'] or pair['raw'])[name]:.3f}"
+    low, high = (pair["interval"] or {}).get(name, (None, None))
+    return value if low is None else f"{value} [{low:.3f}, {high:.3f}]"
 
 
 @app.command()
@@ -169,9 +182,7 @@ def estimate(dataset_dir: Path, as_json: JsonOption = False) -> None:
         if pair["status"] != "estimated":
             rows.append([title, *["–"] * 4, pair["reason"]])
             continue
-        shown = [
-            f"{pair['corrected'][n]:.3f} [{pair['interval'][n][0]:.3f}, {pair['interval'][n][1]:.3f}]" for n in names
-        ]
+        shown = [_with_interval(pair, name) for name in names]
         rows.append([title, *shown, f"{pair['n_rows']} rows"])
     _table("Bits, bias-corrected, with intervals", ["pair", *names, ""], rows)
 

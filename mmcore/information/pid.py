@@ -22,7 +22,7 @@ from mmcore.information.atoms import ATOMS, PID, NotCertified, results
 from mmcore.information.certificate import Union
 from mmcore.information.entropy import mutual_information_many
 from mmcore.information.estimators import find_estimator
-from mmcore.information.measures import find_measure
+from mmcore.information.measures import Measure, find_measure
 
 if TYPE_CHECKING:
     from mmcore.information.solvers import Unions
@@ -207,6 +207,19 @@ def atoms_many(ps: Any, *, tol: float = 1e-9, backend: str = "numpy", device: st
     return atoms, gaps
 
 
+def _find_measure(method: str, solver: str, options: dict[str, Any]) -> Measure | None:
+    """Return the measure other than "broja", which alone is solved and so alone takes a solver and its options."""
+    if method == "broja":
+        return None
+    measure = find_measure(method)
+    if solver != "auto":
+        raise InputError("solver", solver, f"none for method '{method}', which is no optimum", "Leave the solver out.")
+    if options:
+        names = ", ".join(sorted(options))
+        raise InputError("options", names, f"none for method '{method}'", "Leave them out: they belong to 'broja'.")
+    return measure
+
+
 def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float = 1e-9, **options: Any) -> PID:
     """Return the decomposition of a table, in bits, certified to `tol`.
 
@@ -233,7 +246,7 @@ def decompose(p: Any, *, method: str = "broja", solver: str = "auto", tol: float
         PID(R=0.3113, U1=0.0000, U2=0.0000, S=0.5000 bits; certified by two_labels, gap 1e-14)
     """
     tol = _check_tolerance(tol)
-    measure = None if method == "broja" else find_measure(method)
+    measure = _find_measure(method, solver, options)
     table = check_table(p)
     if measure is not None:
         return measure.decompose(table)
@@ -270,7 +283,7 @@ def decompose_many(
     """
     tol = _check_tolerance(tol)
     _check_backend(backend, device)
-    measure = None if method == "broja" else find_measure(method)
+    measure = _find_measure(method, solver, options)
     tables = check_tables(ps)
     if measure is not None:
         return [measure.decompose(table) for table in tables]

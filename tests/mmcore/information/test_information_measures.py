@@ -241,3 +241,11 @@ def test_a_measure_sees_only_checked_tables():
 
 def test_atoms_come_in_the_usual_order():
     assert tuple(pid.decompose(TABLES["AND"], method="i_min").atoms) == ATOMS
+
+
+def test_what_belongs_to_a_solver_is_refused_where_nothing_is_solved():
+    table = np.full((2, 2, 2), 0.125)
+    with pytest.raises(InputError, match="i_min"):
+        pid.decompose(table, method="i_min", solver="cvxpy")
+    with pytest.raises(InputError, match="max_iter"):
+        pid.decompose_many([table], method="mmi", max_iter=3)
