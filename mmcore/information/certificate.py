@@ -110,20 +110,18 @@ def lower_bound(alpha: Float, beta: Float, a: Float, b: Float) -> Float:
 
 
 def leave_out(a: Float, b: Float, budget: float) -> tuple[Float, Float]:
-    """Return the tables (n1, l), (n2, l) without cells too small to matter, label masses made equal again.
+    """Return the tables (..., n1, l), (..., n2, l) without cells too small to matter, label masses made equal again.
 
     For the solver only, whose scaling such cells would spoil: the interval is always that of the tables as they came.
 
     Args:
         budget: largest mass left out, in all; a cell goes if it holds less than its equal share of it.
     """
-    threshold = budget / (a.size + b.size)
+    threshold = budget / ((a.shape[-2] + b.shape[-2]) * a.shape[-1])
     a, b = np.where(a > threshold, a, 0.0), np.where(b > threshold, b, 0.0)
-    first, second = a.sum(axis=0), b.sum(axis=0)
-    less = np.minimum(first, second)
-    return a * np.where(less > 0, less / np.maximum(first, _TINY), 0.0), b * np.where(
-        less > 0, less / np.maximum(second, _TINY), 0.0
-    )
+    first, second = a.sum(axis=-2, keepdims=True), b.sum(axis=-2, keepdims=True)
+    less = np.minimum(first, second)  # zero where a label has gone from one of the tables: it goes from both
+    return a * (less / np.maximum(first, _TINY)), b * (less / np.maximum(second, _TINY))
 
 
 def complete(alpha: Float, beta: Float, a: Float, b: Float, *, floor: float = -40.0) -> tuple[Float, Float]:
@@ -132,11 +130,11 @@ def complete(alpha: Float, beta: Float, a: Float, b: Float, *, floor: float = -4
     A cell that was left out (-inf) gets floor - max_j beta_jy, which adds at most exp(floor) to any partition sum.
 
     Args:
-        alpha, beta: (n1, l) and (n2, l), nats.
+        alpha, beta: (..., n1, l) and (..., n2, l), nats.
         a, b: the tables as they came.
     """
-    top = beta.max(axis=0)
+    top = beta.max(axis=-2, keepdims=True)
     alpha = np.where((a > 0) & np.isneginf(alpha), floor - np.where(np.isfinite(top), top, 0.0), alpha)
-    top = alpha.max(axis=0)
+    top = alpha.max(axis=-2, keepdims=True)
     beta = np.where((b > 0) & np.isneginf(beta), floor - np.where(np.isfinite(top), top, 0.0), beta)
     return alpha, beta

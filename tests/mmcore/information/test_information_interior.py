@@ -122,6 +122,19 @@ def test_alone_and_in_a_batch_the_same_bits():
         assert first.lower <= second.upper and second.lower <= first.upper
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 3), (5, 2, 4)], ids=str)
+def test_torch_agrees(shape):
+    from mmcore.information.solvers import interior_torch
+
+    p = np.random.default_rng(3).dirichlet(np.full(int(np.prod(shape)), 0.3), size=40).reshape(40, *shape)
+    a, b = p.sum(axis=2), p.sum(axis=1)
+    unions = interior_torch.union_information_many(a, b)
+    assert sum(union.solver == "interior_torch" for union in unions) >= 38  # the rest was handed on, and says so
+    for first, second in zip(unions, interior.union_information_many(a, b)):
+        assert 0 <= first.upper - first.lower <= TOLERANCE
+        assert first.lower <= second.upper and second.lower <= first.upper
+
+
 @pytest.mark.parametrize("shape", [(3, 3, 3), (60, 50, 6)], ids=str)
 def test_a_run_cut_short_says_so(shape):
     p = table(2, shape)
