@@ -19,7 +19,9 @@ from mmcore.information.atoms import ATOMS, PID
 from mmcore.information.uncertainty.bias_aware import (
     INTERVALS,
     bias_aware,
+    downwards,
     kink_bias,
+    second_order_end,
     smooth_bias,
     spread_factor,
     subsampling,
@@ -28,7 +30,7 @@ from mmcore.information.uncertainty.correction import (
     CORRECTIONS,
     bootstrap_bias,
     extrapolation_bias,
-    matched_weight,
+    matched_rule,
 )
 from mmcore.information.uncertainty.nulls import SYNERGY, p_value, redundant_null
 from mmcore.information.uncertainty.resampled import bootstrap, group_tables, permuted, subsample, units
@@ -37,7 +39,7 @@ Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _DRAWS = 100  # for a correction that was asked for without resamples, and for the shuffles of the default one
-_QUARTER = 4
+_QUARTER, _SIXTEENTH = 4, 16
 _ROUNDING = 1e-12
 
 
@@ -123,20 +125,19 @@ def _shuffled_bias(sample: _Sample, n_draws: int) -> Float:
     return np.asarray(_enough(sample.solver(drawn), n_draws, "correction").mean(axis=0))
 
 
-def _weights(sample: _Sample, name: str, whole: Float | None, n_draws: int) -> tuple[float, Float]:
-    """Return (w, rest): the bias is w times the bootstrap's plus `rest`."""
-    nothing = np.zeros(len(ATOMS))
+def _rule(sample: _Sample, name: str, whole: Float | None, n_draws: int) -> tuple[Float, Float]:
+    """Return (A, rest): the bias is A @ the bootstrap's plus `rest`."""
+    nothing, none_of_it = np.zeros(len(ATOMS)), np.zeros((len(ATOMS), len(ATOMS)))
     if name == "none":
-        return 0.0, nothing
+        return none_of_it, nothing
     if name == "bootstrap":
-        return 1.0, nothing
+        return np.eye(len(ATOMS)), nothing
     if name == "extrapolation":
-        return 0.0, extrapolation_bias(sample.solver, sample.tables, sample.raw, n_draws, seed=sample.seed)
+        return none_of_it, extrapolation_bias(sample.solver, sample.tables, sample.raw, n_draws, seed=sample.seed)
     shuffled = _shuffled_bias(sample, n_draws)
     if name == "shuffle" or whole is None:
-        return 0.0, shuffled
-    weight = matched_weight(sample.raw, whole, shuffled)
-    return weight, (1.0 - weight) * shuffled
+        return none_of_it, shuffled
+    return matched_rule(sample.raw, whole, shuffled)
 
 
 def _resampled(sample: _Sample, size: int, n_draws: int, name: str) -> tuple[Float, Float]:
@@ -147,14 +148,13 @@ def _resampled(sample: _Sample, size: int, n_draws: int, name: str) -> tuple[Flo
 
 
 def _intervals(
-    sample: _Sample, kind: str, values: Float, whole: Float, weights: tuple[float, Float], level: float
+    sample: _Sample, kind: str, values: Float, whole: Float, rule: tuple[Float, Float], level: float
 ) -> tuple[Float, dict[str, Any]]:
     n_boot, spread = len(values), sample.spread(level)
     size = max(2, round(sample.n_units / _QUARTER))
     ratio = sample.n_units / size
-    weight, rest = weights
-    plain = weight * whole + rest
-    smooth = weight * smooth_bias(whole) + rest
+    plain = rule[0] @ whole + rule[1]
+    smooth = rule[0] @ smooth_bias(whole) + rule[1]
     slack = sample.solver.gap + _ROUNDING
     if kind == "subsampling":
         drawn = sample.solver(subsample(sample.tables, size, n_boot, seed=sample.seed))
@@ -163,8 +163,25 @@ def _intervals(
         return ends, {"interval_method": kind, "spread_factor": spread}
     _, quarter = _resampled(sample, size, n_boot, "bootstrap of a quarter")
     kink = kink_bias(whole, quarter, ratio)
-    ends = bias_aware(sample.raw, values, smooth, plain, kink, level=level, spread=spread, slack=slack)
-    return ends, {"interval_method": kind, "kink_bias": kink, "spread_factor": spread}
+    top = _top(sample, values, n_boot, level)
+    ends = bias_aware(sample.raw, values, smooth, plain, kink, level=level, spread=spread, slack=slack, top=top)
+    second_order = [name for name, end in zip(ATOMS, top.tolist()) if end < np.inf]
+    return ends, {
+        "interval_method": kind,
+        "kink_bias": kink,
+        "spread_factor": spread,
+        "second_order": second_order,
+    }
+
+
+def _top(sample: _Sample, values: Float, n_boot: int, level: float) -> Float:
+    """Return the upper ends of atoms at their largest, infinity for all where none can be or units are few."""
+    size = sample.n_units // _SIXTEENTH
+    if size < _SIXTEENTH or not downwards(sample.raw, values).any():
+        return np.full(len(ATOMS), np.inf)
+    drawn = bootstrap(sample.tables, size, n_boot, seed=sample.seed, name="bootstrap of a sixteenth")
+    far = _enough(sample.solver(drawn), n_boot, "n_boot")
+    return second_order_end(sample.raw, values, far, sample.n_units / size, level)
 
 
 def _nulls(sample: _Sample, n_null: int) -> tuple[dict[str, tuple[float, ...]], dict[str, Any]]:
@@ -244,12 +261,12 @@ def assess(
     fixed: dict[str, Any] = {"n_boot": n_boot, "n_null": n_null, "level": level, "correction": name}
     better = ends = null = None
     if name is not None:
-        weights = _weights(sample, name, whole, max(2, min(n_boot or _DRAWS, _DRAWS)))
-        bias = weights[1] if whole is None else weights[0] * whole + weights[1]
+        rule = _rule(sample, name, whole, max(2, min(n_boot or _DRAWS, _DRAWS)))
+        bias = rule[1] if whole is None else rule[0] @ whole + rule[1]
         better = dict(zip(ATOMS, (raw - bias).tolist()))
         fixed["bias"] = dict(zip(ATOMS, bias.tolist()))
         if n_boot and whole is not None:
-            found, record = _intervals(sample, interval, values, whole, weights, level)
+            found, record = _intervals(sample, interval, values, whole, rule, level)
             ends = {atom: (low, high) for atom, (low, high) in zip(ATOMS, found.tolist())}
             fixed.update(record)
             draws = raw + bias + sample.spread(level) * (values - values.mean(axis=0))

@@ -3,15 +3,15 @@
     bootstrap      b = E* phi(p*) - phi(p)                                                     Efron (1979)
     extrapolation  phi(N) = a + b/N + c/N^2 through the means at N, N/2, N/4                   Strong et al. (1998)
     shuffle        b = E phi(permuted labels)                                                  Panzeri et al. (2007)
-    matched        b = w b_bootstrap + (1 - w) b_shuffle,   w = S / S_raw with S = S_raw - b   (the default)
+    matched        b = w b_bootstrap + (1 - w) b_shuffle,   w = I / I_raw with I = I_raw - b   (the default)
 
 Plug-in information is too high by about (n1 n2 - 1)(|Y| - 1) / (2 N ln 2), nearly all of it in the synergy. The bias is
 a function of the true table: `shuffle` knows it where nothing is related, `bootstrap` at the empirical table, which is
 more related than the true one (20 x 20 symbols, 1,800 rows, nothing related: the bootstrap sees 0.14 of 0.18 bits).
-`matched` takes the bias as linear in S between these two ends and solves for the S that would have given S_raw (linear
-form of the bias correction by matching of MacKinnon and Smith 1998):
+`matched` takes the bias of each of I1, I2, I_union and S as linear in that quantity between these two ends, and solves
+for the one that would have given the raw value (linear form of the matching of MacKinnon and Smith 1998):
 
-    S = S_raw (S_raw - b_shuffle) / (S_raw - b_shuffle + b_bootstrap),      w clipped to [0, 1]
+    I = I_raw (I_raw - b_shuffle) / (I_raw - b_shuffle + b_bootstrap),      w clipped to [0, 1]
 
 Measured (rows: world, N; bits of S; mean error and, in brackets, root mean square error over 200 draws):
 
@@ -21,7 +21,7 @@ Measured (rows: world, N; bits of S; mean error and, in brackets, root mean squa
     -.013 (.022)   -.006 (.021)   -.015 (.023)   -.006 (.022)    and, 500
     .017 (.028)    .004 (.024)    .001 (.023)    .002 (.024)     Dirichlet 4 x 4 x 2, 500
 
-Each is the same linear rule for all four atoms, so the corrected ones keep the sums (R + U1 = corrected I(X1;Y), ...).
+The corrected atoms keep the sums: R + U1 is the corrected I1, R + U1 + U2 the corrected I_union, and so on.
 Nothing is clipped: a corrected atom may be negative.
 """
 
@@ -39,7 +39,8 @@ Atoms = Callable[[Float], Float]  # tables (n, n_cells) -> atoms (n, 4), failed 
 
 CORRECTIONS = ("matched", "bootstrap", "extrapolation", "shuffle", "none")
 
-SYNERGY = 3  # place in ATOMS
+# (I1, I2, I_union, S) = PARTS (R, U1, U2, S)
+PARTS = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 
 
 def bootstrap_bias(atoms: Atoms, tables: Float, values: Float) -> Float:
@@ -53,20 +54,32 @@ def bootstrap_bias(atoms: Atoms, tables: Float, values: Float) -> Float:
     return np.asarray(values.mean(axis=0) - atoms(tables.mean(axis=0, keepdims=True))[0])
 
 
-def matched_weight(raw: Float, from_bootstrap: Float, from_shuffle: Float) -> float:
-    """Return the weight w of the bootstrap's bias, see the module.
+def matched_weights(raw: Float, from_bootstrap: Float, from_shuffle: Float) -> Float:
+    """Return the weights w (4,) of the bootstrap's bias for I1, I2, I_union and S, see the module.
 
     Example:
-        >>> matched_weight(np.array([0, 0, 0, 1.0]), np.zeros(4), np.zeros(4))
-        1.0
-        >>> matched_weight(np.array([0, 0, 0, 0.1]), np.full(4, 0.08), np.full(4, 0.1))
-        0.0
+        >>> matched_weights(np.array([0, 0, 0, 1.0]), np.zeros(4), np.zeros(4)).tolist()
+        [0.0, 0.0, 0.0, 1.0]
+        >>> matched_weights(np.array([0, 0, 0, 0.1]), np.full(4, 0.08), np.full(4, 0.1)).tolist()
+        [0.0, 0.0, 0.0, 0.0]
     """
-    excess = float(raw[SYNERGY] - from_shuffle[SYNERGY])
-    spread = excess + float(from_bootstrap[SYNERGY])
-    if excess <= 0.0:
-        return 0.0
-    return min(1.0, excess / spread) if spread > 0.0 else 1.0
+    excess = PARTS @ (raw - from_shuffle)
+    spread = excess + PARTS @ from_bootstrap
+    ratio = np.divide(excess, spread, out=np.ones(len(PARTS)), where=spread > 0.0)
+    return np.where(excess > 0.0, np.minimum(ratio, 1.0), 0.0)
+
+
+def matched_rule(raw: Float, from_bootstrap: Float, from_shuffle: Float) -> tuple[Float, Float]:
+    """Return (A, rest): the matched bias of the atoms is A @ bootstrap's bias + rest.
+
+    Example:
+        >>> rule, rest = matched_rule(np.array([0, 0, 0, 1.0]), np.full(4, 0.1), np.zeros(4))
+        >>> (rule @ np.full(4, 0.1) + rest).round(6).tolist()
+        [0.0, 0.0, 0.0, 0.090909]
+    """
+    weights = matched_weights(raw, from_bootstrap, from_shuffle)
+    back = np.linalg.inv(PARTS)
+    return back @ (weights[:, None] * PARTS), back @ ((1.0 - weights) * (PARTS @ from_shuffle))
 
 
 def extrapolation_bias(atoms: Atoms, counts: Float, raw: Float, n_draws: int, *, seed: int) -> Float:

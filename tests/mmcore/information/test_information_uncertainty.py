@@ -20,7 +20,7 @@ from mmcore.information.uncertainty.bias_aware import (
     spread_factor,
     subsampling,
 )
-from mmcore.information.uncertainty.correction import bootstrap_bias, extrapolation_bias, matched_weight
+from mmcore.information.uncertainty.correction import bootstrap_bias, extrapolation_bias, matched_weights
 from mmcore.information.uncertainty.nulls import p_value
 from mmcore.information.uncertainty.resampled import (
     bootstrap,
@@ -139,11 +139,11 @@ def test_extrapolation_recovers_a_quadratic_in_one_over_n():
 
 def test_matched_weight_solves_its_equation():
     raw, boot, shuffled = np.array([0, 0, 0, 0.30]), np.array([0, 0, 0, 0.10]), np.array([0, 0, 0, 0.16])
-    w = matched_weight(raw, boot, shuffled)
+    w = matched_weights(raw, boot, shuffled)[3]
     synergy = 0.30 - (w * 0.10 + (1 - w) * 0.16)
     assert w == pytest.approx(synergy / 0.30)
-    assert matched_weight(np.array([0, 0, 0, 0.15]), boot, shuffled) == 0.0
-    assert matched_weight(np.array([0, 0, 0, 0.99]), -0.01 * boot, shuffled) == 1.0
+    assert matched_weights(np.array([0, 0, 0, 0.15]), boot, shuffled)[3] == 0.0
+    assert matched_weights(np.array([0, 0, 0, 0.99]), -0.01 * boot, np.zeros(4))[3] == 1.0
 
 
 @pytest.mark.parametrize("correction", CORRECTIONS)
@@ -170,6 +170,16 @@ def test_corrected_synergy_of_unrelated_data_in_sparse_tables():
     assert np.mean(raw) == pytest.approx(0.18, abs=0.01)  # shared measurement of three independent programs
     assert abs(np.mean(better)) < 0.005 + 3 * np.std(better) / math.sqrt(30)
     assert min(better) < 0.0  # nothing is clipped
+
+
+def test_correction_of_a_noiseless_copy_is_upwards():
+    # R = H(Y) of the sample, too low by (|Y| - 1) / (2 N ln 2) (Miller 1955)
+    moved = []
+    for seed in range(40):
+        y = np.random.default_rng(seed).integers(0, 2, 500)
+        found = pid.estimate(y, y, y, n_boot=100, seed=seed)
+        moved.append(found.corrected["redundancy"] - found.redundancy)
+    assert np.mean(moved) == pytest.approx(1 / (2 * 500 * math.log(2)), rel=0.15)
 
 
 # ---------------------------------------------------------------- interval
