@@ -1,4 +1,4 @@
-"""How far a sample can be trusted: resampled tables, bias correction, intervals, permutation null.
+"""What resamples alone say of a value: correction of its bias and a wide interval; the atoms have `uncertainty`.
 
     corrected = 2 raw - mean(boot),     interval = hull of [q_lo, q_hi] and [2 raw - q_hi, 2 raw - q_lo]
 
@@ -56,25 +56,6 @@ def resampled_counts(cells: Codes, n_cells: int, groups: Codes | None, n_boot: i
     for _ in range(n_boot):
         drawn = generator.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups)).astype(np.float64)
         yield np.asarray(drawn @ tables)
-
-
-def permuted_counts(sources: Codes, labels: Codes, n_classes: int, n_cells: int, n_null: int, *, seed: int) -> Iterator:
-    """Yield `n_null` tables of counts (n_cells,) in which the labels are permuted over the rows.
-
-    Sources keep their joint table and the labels their frequencies, so the null is: nothing known about the label.
-    Rows are taken as exchangeable; with groups the null is too narrow.
-
-    Args:
-        sources: joint symbol of both sources of each row; the cell is `sources * n_classes + label`.
-
-    Example:
-        >>> next(permuted_counts(np.array([0, 0, 1]), np.array([0, 1, 1]), 2, 4, 1, seed=0)).sum()
-        np.float64(3.0)
-    """
-    generator = stream(seed, "permutation")
-    for _ in range(n_null):
-        cells = sources * n_classes + generator.permutation(labels)
-        yield np.bincount(cells, minlength=n_cells).astype(np.float64)
 
 
 def corrected(raw: Float, draws: Float) -> Float:
