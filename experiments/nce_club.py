@@ -54,6 +54,9 @@ def experiment(settings: Mapping[str, Any]) -> tuple[list[Check], dict[str, Any]
             lines = {key: [float(value[k]) for k in at] for key, value in drawn.items()}
             parts.append(Panel(f"{name} critic, D = {curves.pairs}", [float(k) for k in at], lines))
     violations = [row for row in rows if row["nce_club"] < row["information"]]
+    least = float(settings["least_violations"])
+    source = "an upper bound only for a fitted critic"
+    checks.append(Check("levels with NCE-CLUB below the truth", float(len(violations)), (least, math.inf), source))
     label = "Truth, InfoNCE, CLUB and NCE-CLUB in nats over training steps"
     figure = panels("nce-club", label, parts, x="steps", y="nats")
     return checks, {"levels": rows, "violations": violations, "n_violations": len(violations)}, {"figure.svg": figure}

@@ -28,16 +28,17 @@ def estimate_pairs(dataset: str, root: Path) -> Path:
         GateError: when a part exceeds a declared tolerance; the previous result then stays.
     """
     parameters = load_parameters(root)
+    settings = parameters.estimate.of(parameters.datasets[dataset])
     places = Places(dataset, root)
     with reporter(f"estimate {dataset}") as progress:
         result = estimate_dataset(
             load_dataset(places.prepared),
             label=None,
-            options=parameters.estimate.options,
+            options=settings.options,
             seed=parameters.seed,
             progress=progress,
         )
-    hold_estimate(dataset, result, **parameters.estimate.gates)
+    hold_estimate(dataset, result, **settings.gates)
     table = atom_rows(result)
     _write_table(places.atoms, table)
     write_json(places.estimate, result)

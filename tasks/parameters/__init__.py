@@ -74,13 +74,27 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
         problems += _at(f"datasets.{name}.preprocess", check_options(_block(block, "preprocess"), known))
         problems += _at(f"datasets.{name}.align", check_alignment(_block(block, "align"), known or ()))
         problems += _at(f"datasets.{name}.ranges", _range_problems(_block(block, "ranges"), known))
-    problems += _choice_problems(content)
+        problems += _estimate_problems(content, name, _block(block, "estimate"))
+    problems += _choice_problems(_block(content, "estimate"), "estimate")
+    problems += _other_choice_problems(content)
     problems += schedule_problems(_block(content, "schedule"), list(datasets), root)
     return problems
 
 
-def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
-    from mmcore.evaluation.metrics import METRICS
+def _estimate_problems(content: Mapping[str, Any], name: str, own: Mapping[str, Any]) -> list[InputError]:
+    """What is wrong with a dataset's own estimate settings; the common ones are checked by themselves."""
+    if not own:
+        return []
+    trial = {**content, "estimate": {**_block(content, "estimate"), **own}}
+    _, found = structure_problems(trial)
+    common = {str(problem) for problem in structure_problems(content)[1]}
+    here = [problem for problem in found if problem.argument.startswith("estimate") and str(problem) not in common]
+    here += _choice_problems(own, "estimate")
+    return [InputError(f"datasets.{name}.{p.argument}", p.received, p.allowed, p.remedy) for p in here]
+
+
+def _choice_problems(block: Mapping[str, Any], prefix: str) -> list[InputError]:
+    """Names in a block of estimate settings that no estimator, solver or rule has."""
     from mmcore.information.discretise import KINDS
     from mmcore.information.estimators import available_estimators
     from mmcore.information.solvers import SOLVERS
@@ -88,22 +102,31 @@ def _choice_problems(content: Mapping[str, Any]) -> list[InputError]:
 
     estimators = available_estimators()
     choices = (
-        ("estimate", "method", estimators),
-        ("estimate", "discretiser", list(KINDS)),
-        ("estimate", "correction", list(CORRECTIONS)),
-        ("estimate", "interval", list(INTERVALS)),
-        ("estimate", "solver", [solver.name for solver in SOLVERS]),
-        ("evaluate", "metric", ["auto", *(metric.name for metric in METRICS)]),
+        ("method", estimators),
+        ("discretiser", list(KINDS)),
+        ("correction", list(CORRECTIONS)),
+        ("interval", list(INTERVALS)),
+        ("solver", [solver.name for solver in SOLVERS]),
     )
     found = []
-    for group, key, valid in choices:
-        value = _block(content, group).get(key)
+    for key, valid in choices:
+        value = block.get(key)
         if isinstance(value, str) and value not in valid:
-            found.append(unknown_name(f"{group}.{key}", value, valid))
-    compared = _block(content, "estimate").get("compare")
+            found.append(unknown_name(f"{prefix}.{key}", value, valid))
+    compared = block.get("compare")
     for value in compared if isinstance(compared, list) else []:
         if isinstance(value, str) and value not in estimators:
-            found.append(unknown_name("estimate.compare", value, estimators))
+            found.append(unknown_name(f"{prefix}.compare", value, estimators))
+    return found
+
+
+def _other_choice_problems(content: Mapping[str, Any]) -> list[InputError]:
+    from mmcore.evaluation.metrics import METRICS
+
+    found = []
+    metric, valid = _block(content, "evaluate").get("metric"), ["auto", *(metric.name for metric in METRICS)]
+    if isinstance(metric, str) and metric not in valid:
+        found.append(unknown_name("evaluate.metric", metric, valid))
     seeds = _block(content, "train").get("seeds")
     if isinstance(seeds, list) and len(set(map(repr, seeds))) < len(seeds):
         remedy = "Name each seed once: the same seed twice is the same run."

@@ -43,6 +43,7 @@ class DatasetParameters(Group):
     ranges: dict[str, Ranges] = {}
     preprocess: dict[str, dict[str, Any]] = {}
     align: dict[str, Any] = {}
+    estimate: dict[str, Any] = {}
 
 
 class Validate(Group):
@@ -83,6 +84,10 @@ class Estimate(Group):
     min_rows_per_cell: Positive
     max_bias_share: Positive
     too_few_rows: Literal["fail", "report"]
+
+    def of(self, dataset: DatasetParameters) -> Estimate:
+        """The settings of one dataset: these, with what its own block states otherwise."""
+        return Estimate.model_validate({**self.model_dump(), **dataset.estimate})
 
     @property
     def gates(self) -> dict[str, Any]:

@@ -204,3 +204,22 @@ def test_tags_that_would_run_code_are_refused_and_not_run(content, tmp_path):
 def test_numbers_are_read_as_dvc_reads_them(content, tmp_path):
     text = json.dumps(content).replace('"learning_rate": 0.01', '"learning_rate": 1e-3')
     assert load_parameters(write(tmp_path, text)).train.learning_rate == 1e-3
+
+
+def test_a_dataset_states_its_own_estimate_settings(tmp_path):
+    content = copy.deepcopy(PARAMETERS)
+    content["datasets"]["films"]["estimate"] = {"compare": ["posteriors"], "n_boot": 50}
+    found = check_parameters(content, tmp_path)
+    settings = found.estimate.of(found.datasets["films"])
+    assert (settings.compare, settings.n_boot, settings.level) == (["posteriors"], 50, found.estimate.level)
+
+
+def test_wrong_estimate_settings_of_a_dataset_are_listed_under_it(tmp_path):
+    content = copy.deepcopy(PARAMETERS)
+    content["datasets"]["films"]["estimate"] = {"compare": ["posterior"], "n_bot": 50, "level": 2.0, "solver": "magic"}
+    with pytest.raises(ParametersError) as caught:
+        check_parameters(content, tmp_path)
+    told = {problem.argument for problem in caught.value.problems}
+    names = ("compare", "n_bot", "level", "solver")
+    assert told == {f"datasets.films.estimate.{name}" for name in names}
+    assert "posteriors" in str(caught.value)
