@@ -20,7 +20,7 @@ from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import PID
 from mmcore.information.discretise import KINDS, cross_fit, fold_units, n_distinct
 from mmcore.information.pid import decompose
-from mmcore.information.samples import Samples, check_samples
+from mmcore.information.samples import Samples, check_number, check_samples
 from mmcore.information.uncertainty.adequacy import check_bias
 from mmcore.information.uncertainty.assess import assess, check_names
 
@@ -72,20 +72,23 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.discretiser not in KINDS:
-            raise unknown_name("discretiser", self.discretiser, KINDS)
+            raise unknown_name("discretiser", str(self.discretiser), KINDS)
         pair = self.clusters if isinstance(self.clusters, (tuple, list)) else (self.clusters, self.clusters)
         for k in pair:
             if len(pair) != 2 or not (k == "auto" or (isinstance(k, (int, np.integer)) and k >= 2)):
                 raise InputError("clusters", self.clusters, "'auto', an integer >= 2, or two of them", "Use 'auto'.")
         for name, least in (("max_clusters", 2), ("components", 1), ("n_folds", 1)):
             value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < least:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
                 raise InputError(name, value, f"an integer >= {least}", f"Pass {name}={least} or more.")
-        if not 0.0 < self.level < 1.0:
-            raise InputError("level", self.level, "a number between 0 and 1", "Pass for example level=0.95.")
-        if not self.max_bias_share > 0.0:
-            raise InputError("max_bias_share", self.max_bias_share, "a positive number", "Pass for example 0.5.")
-        check_names(self.correction, self.interval)
+        check_number("level", self.level, 0.0, 1.0, "Pass for example level=0.95.")
+        check_number("rows_per_cell", self.rows_per_cell, 0.0, np.inf, "Pass for example rows_per_cell=5.")
+        check_number("max_bias_share", self.max_bias_share, 0.0, np.inf, "Pass for example 0.5.")
+        if self.min_rows_per_cell != 0:
+            remedy = "Pass for example 1, or 0 to see the table all the same."
+            check_number("min_rows_per_cell", self.min_rows_per_cell, 0.0, np.inf, remedy)
+        check_number("tol", self.tol, 0.0, np.inf, "Pass for example tol=1e-9.")
+        check_names(self.correction if self.correction is None else str(self.correction), str(self.interval))
 
 
 def read_options(options: dict[str, Any]) -> Options:

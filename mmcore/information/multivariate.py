@@ -139,11 +139,12 @@ def one_against_rest(
 
 def _entropies(p: Any) -> tuple[int, float, float, float]:
     """Return n, the joint entropy, the sum of single entropies, and that of all variables but one, bits."""
-    table = np.asarray(p, dtype=np.float64)
-    if table.ndim < 3:
-        received = f"rank {table.ndim}"
+    given = as_array(p, "p")
+    if given.ndim < 3:
+        received = f"rank {given.ndim}"
         raise InputError("p", received, "one axis a variable, at least three", "For two variables take their I(X1;X2).")
-    table = check_table(table.reshape(*table.shape[:2], -1)).reshape(table.shape)
+    rest = int(np.prod(given.shape[2:]))
+    table = check_table(given.reshape(*given.shape[:2], rest)).reshape(given.shape)
     axes = range(table.ndim)
     single = sum(entropy(table.sum(axis=tuple(k for k in axes if k != i))) for i in axes)
     others = sum(entropy(table.sum(axis=i)) for i in axes)

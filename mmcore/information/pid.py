@@ -11,7 +11,7 @@ then carry the error of the sample and what the clusters leave out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,85 +23,65 @@ from mmcore.information.certificate import Union
 from mmcore.information.entropy import mutual_information_many
 from mmcore.information.estimators import find_estimator
 from mmcore.information.measures import Measure, find_measure
+from mmcore.information.probabilities import MASS_TOLERANCE, check_table
+from mmcore.information.resampling import check_draws
+from mmcore.information.samples import as_array
 
 if TYPE_CHECKING:
     from mmcore.information.solvers import Unions
 
-__all__ = ["ATOMS", "PID", "NotCertified", "atoms_many", "decompose", "decompose_many", "estimate"]
+__all__ = ["ATOMS", "PID", "NotCertified", "atoms_many", "check_table", "decompose", "decompose_many", "estimate"]
 
 Float = NDArray[np.float64]
 
 _BACKENDS = ("numpy", "torch")
-_MASS_TOLERANCE = 1e-9
 _CLOSED = Union(0.0, 0.0, "solved", "two_labels", 0)  # what the closed form says of itself, always
 
 
-def _check_tolerance(tol: float) -> float:
-    if not (np.isfinite(tol) and tol > 0):
+def _check_tolerance(tol: Any) -> float:
+    if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not (np.isfinite(tol) and tol > 0):
         raise InputError("tol", tol, "a positive number of bits", "Pass for example tol=1e-9.")
     return float(tol)
 
 
 def _check_backend(backend: str, device: str) -> None:
     if backend not in _BACKENDS:
-        raise unknown_name("backend", backend, _BACKENDS)
+        raise unknown_name("backend", str(backend), _BACKENDS)
     if backend == "numpy" and device != "cpu":
         raise InputError("device", device, "'cpu' with backend 'numpy'", "Pass backend='torch' to compute elsewhere.")
 
 
-def check_table(p: Any, argument: str = "p") -> Float:
-    """Return `p` as a float64 table (|X1|, |X2|, |Y|) whose mass is exactly one up to rounding.
+def _tables_of(ps: Any) -> Any:
+    """Return `ps` as an array or a list of what should be tables.
 
     Raises:
-        InputError: for what is not numbers, a wrong rank, an empty axis, NaN or infinity, negative mass, or mass that
-            does not sum to one within 1e-9.
-
-    Example:
-        >>> check_table([[[0.5, 0.0]], [[0.0, 0.6]]])
-        Traceback (most recent call last):
-        mmcore.errors.InputError: p: received mass 1.1 (0.1 too much); allowed: a sum of one. Divide p by p.sum().
+        InputError: for what holds no tables.
     """
-    try:
-        table = np.array(p, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(argument, type(p).__name__, "an array of numbers", f"Pass a dense array ({error}).") from error
-    if table.ndim == 3 and table.size:
-        # NaN and infinity fail these comparisons too: a good table is through here.
-        total = table.sum()
-        if abs(total - 1.0) <= _MASS_TOLERANCE and table.min() >= 0.0:
-            table /= total
-            return table
-    if table.ndim != 3:
-        shape = "x".join(map(str, table.shape)) or "a scalar"
-        raise InputError(argument, f"rank {table.ndim} ({shape})", "rank 3: (|X1|, |X2|, |Y|)", "Reshape the table.")
-    if table.size == 0:
-        shape = "x".join(map(str, table.shape))
-        raise InputError(argument, f"an empty table ({shape})", "at least one symbol on each axis", "Count again.")
-    if not np.isfinite(table).all():
-        cell = tuple(int(k) for k in np.argwhere(~np.isfinite(table))[0])
-        raise InputError(argument, f"{table[cell]} at {cell}", "finite numbers", "Remove NaN and infinity.")
-    if (table < 0).any():
-        cell = tuple(int(k) for k in np.unravel_index(table.argmin(), table.shape))
-        raise InputError(argument, f"negative mass {table[cell]:.6g} at {cell}", "mass >= 0", "Correct this cell.")
-    total = float(table.sum())
-    side = "too much" if total > 1 else "missing"
-    received = f"mass {total:.10g} ({abs(total - 1.0):.4g} {side})"
-    raise InputError(argument, received, "a sum of one", f"Divide {argument} by {argument}.sum().")
+    if hasattr(ps, "detach"):
+        return as_array(ps, "ps")
+    if isinstance(ps, np.ndarray) and ps.ndim:
+        return ps
+    if isinstance(ps, str | bytes | Mapping | np.ndarray) or not isinstance(ps, Iterable):
+        allowed = "tables (B, |X1|, |X2|, |Y|), or a sequence of tables"
+        raise InputError("ps", type(ps).__name__, allowed, "Pass a list of tables, or decompose for one table.")
+    return list(ps)
 
 
 def check_tables(ps: Any) -> Float | list[Float]:
     """Return each table as `check_table` does; those that come as one array (B, |X1|, |X2|, |Y|) as one array.
 
     Raises:
-        InputError: as `check_table`, for the first table concerned, by its place.
+        InputError: as `check_table`, for the first table concerned, by its place; for what is no sequence of tables.
     """
-    if not isinstance(ps, np.ndarray) and len(ps) > 1 and len({np.shape(p) for p in ps}) == 1:
-        ps = np.array(ps)
-    if isinstance(ps, np.ndarray) and ps.ndim == 4 and ps.size and ps.dtype.kind in "fiub":
+    ps = _tables_of(ps)
+    if isinstance(ps, list) and len(ps) > 1 and all(type(p) is np.ndarray and p.dtype == np.float64 for p in ps):
+        ps = np.stack(ps) if len({p.shape for p in ps}) == 1 else ps
+    if type(ps) is np.ndarray and ps.ndim == 4 and ps.size and (ps.dtype.kind in "iub" or ps.dtype == np.float64):
         tables = np.array(ps, dtype=np.float64)
-        totals = tables.reshape(len(tables), -1).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            totals = tables.reshape(len(tables), -1).sum(axis=1)
         # NaN and infinity fail these comparisons too.
-        if np.abs(totals - 1.0).max() <= _MASS_TOLERANCE and tables.min() >= 0.0:
+        if np.abs(totals - 1.0).max() <= MASS_TOLERANCE and tables.min() >= 0.0:
             tables /= totals[:, None, None, None]
             return tables
     single = len(ps) == 1
@@ -199,8 +179,9 @@ def atoms_many(ps: Any, *, tol: float = 1e-9, backend: str = "numpy", device: st
     """
     tol = _check_tolerance(tol)
     _check_backend(backend, device)
-    atoms, gaps = np.empty((len(ps), 4)), np.empty(len(ps))
-    for members, stack in _by_shape(check_tables(ps)):
+    tables = check_tables(ps)
+    atoms, gaps = np.empty((len(tables), 4)), np.empty(len(tables))
+    for members, stack in _by_shape(tables):
         values, _ = _solve_batch(stack, "auto", tol, backend=backend, device=device)
         atoms[members], gaps[members] = values[:4].T, values[4]
     atoms[~(gaps <= tol)] = np.nan
@@ -210,6 +191,9 @@ def atoms_many(ps: Any, *, tol: float = 1e-9, backend: str = "numpy", device: st
 def _find_measure(method: str, solver: str, options: dict[str, Any]) -> Measure | None:
     """Return the measure other than "broja", which alone is solved and so alone takes a solver and its options."""
     if method == "broja":
+        from mmcore.information.solvers import check_options
+
+        check_options(solver, options)
         return None
     measure = find_measure(method)
     if solver != "auto":
@@ -322,7 +306,7 @@ def estimate(
 
     Raises:
         InputError: for rows that cannot be used (lengths, NaN, missing labels, one class, constant source, too few rows
-            for the alphabet), an unknown method or option.
+            for the alphabet), an unknown method or option, a seed that is none.
         NotCertified: if the table's decomposition cannot be certified.
 
     Example:
@@ -332,4 +316,5 @@ def estimate(
         True
     """
     function = find_estimator(method).load()
+    check_draws(seed, n_boot, n_null)
     return function(x1, x2, y, groups=groups, seed=seed, n_boot=n_boot, n_null=n_null, **kw)

@@ -68,7 +68,7 @@ def read_options(options: Mapping[str, Any]) -> EstimateOptions:
     for name in (found.method, *found.compare):
         find_estimator(name)
     if found.rows not in ROWS:
-        raise unknown_name("rows", found.rows, ROWS)
+        raise unknown_name("rows", str(found.rows), ROWS)
     if not isinstance(found.label_bins, int) or found.label_bins < 2:
         raise InputError("label_bins", found.label_bins, "an integer >= 2", "Pass for example label_bins=4.")
     return found

@@ -8,6 +8,7 @@ with groups, each group's labels are permuted within the group, which also keeps
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,26 @@ from mmcore.errors import InputError
 from mmcore.seeds import stream
 
 Codes = NDArray[np.int64]
+
+
+def check_draws(seed: Any, n_boot: Any, n_null: Any) -> None:
+    """Raise unless `seed` is an integer >= 0 and both numbers of draws are 0 or integers, `n_boot` not 1.
+
+    Raises:
+        InputError: otherwise; also for the seed None, with which no two runs would agree.
+
+    Example:
+        >>> check_draws(0, 200, 0)
+        >>> check_draws(None, 0, 0)
+        Traceback (most recent call last):
+        mmcore.errors.InputError: seed: received None; allowed: an integer >= 0. Pass for example seed=0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError("seed", seed, "an integer >= 0", "Pass for example seed=0.")
+    for name, value in (("n_boot", n_boot), ("n_null", n_null)):
+        wrong = isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0
+        if wrong or (name == "n_boot" and value == 1):
+            raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
 
 
 def bootstrap_rows(n_rows: int, groups: Codes | None, n_draws: int, *, seed: int) -> Iterator[Codes]:

@@ -63,7 +63,8 @@ def as_array(x: Any, argument: str) -> NDArray[Any]:
     try:
         return np.asarray(x)
     except (TypeError, ValueError) as error:
-        raise InputError(argument, type(x).__name__, "one row a sample, all of one shape", f"{error}.") from error
+        allowed = "an array: all rows of one shape"
+        raise InputError(argument, type(x).__name__, allowed, f"Reshape it ({error}).") from error
 
 
 def _indicators(array: NDArray[Any], argument: str) -> Float:
@@ -148,6 +149,24 @@ def check_finite(matrix: NDArray[Any], argument: str) -> None:
         raise InputError(argument, received, "finite numbers", "Impute them, or leave those rows out.")
 
 
+def check_number(name: str, value: Any, low: float, high: float, remedy: str) -> None:
+    """Raise unless option `name` is a number between `low` and `high`, neither of them included.
+
+    Raises:
+        InputError: otherwise.
+
+    Example:
+        >>> check_number("level", "high", 0.0, 1.0, "Pass for example level=0.95.")
+        Traceback (most recent call last):
+        mmcore.errors.InputError: level: received high; allowed: a number between 0 and 1. Pass for example level=0.95.
+    """
+    wrong = isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating)
+    if wrong or not low < value < high:
+        positive = "a positive number" + (" of bits" if name == "tol" else "")
+        allowed = positive if low == 0.0 and high == np.inf else f"a number between {low:g} and {high:g}"
+        raise InputError(name, value, allowed, remedy)
+
+
 def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which of `values` (N,) are NaN, None or another missing value.
 
@@ -166,6 +185,21 @@ def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.zeros(len(values), dtype=bool)
 
 
+def check_present(values: NDArray[Any], argument: str) -> None:
+    """Raise where one of `values` (N,) is missing.
+
+    Raises:
+        InputError: with the first such row.
+
+    Example:
+        >>> check_present(np.array(["a", "b"]), "y")
+    """
+    missing = missing_values(values)
+    if missing.any():
+        received = f"{int(missing.sum())} missing, the first in row {int(missing.argmax())}"
+        raise InputError(argument, received, "a value in every row", "Leave out the rows without one.")
+
+
 def codes(values: Any, argument: str, n_rows: int) -> tuple[Codes, int]:
     """Return integer codes 0..n-1 of `values` in sorted order, and n.
 
@@ -181,10 +215,7 @@ def codes(values: Any, argument: str, n_rows: int) -> tuple[Codes, int]:
         raise InputError(argument, f"shape {array.shape}", "one value a row, shape (N,)", "Pass one column.")
     if len(array) != n_rows:
         raise InputError(argument, f"{len(array)} rows", f"{n_rows} rows, as x1 has", "Align the rows first.")
-    missing = missing_values(array)
-    if missing.any():
-        received = f"{int(missing.sum())} missing, the first in row {int(missing.argmax())}"
-        raise InputError(argument, received, "a value in every row", "Leave out the rows without one.")
+    check_present(array, argument)
     if array.dtype.kind == "O":
         array = array.astype(str)
     names, member = np.unique(array, return_inverse=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmcore.errors import InputError, unknown_name
+from mmcore.information.samples import check_number
 
 _LEAST = {
     "n_seeds": 1,
@@ -80,8 +81,7 @@ class Options:
                 raise InputError(name, value, "a positive number", f"Leave {name} at its default.")
         if not isinstance(self.polish, (bool, np.bool_)):
             raise InputError("polish", self.polish, "True or False", "Leave it at True.")
-        if not 0.0 < self.level < 1.0:
-            raise InputError("level", self.level, "a number between 0 and 1", "Pass for example level=0.95.")
+        check_number("level", self.level, 0.0, 1.0, "Pass for example level=0.95.")
 
 
 def read_options(options: dict[str, Any]) -> Options:

@@ -186,7 +186,7 @@ def fit(
         True
     """
     if kind not in KINDS:
-        raise unknown_name("discretiser", kind, KINDS)
+        raise unknown_name("discretiser", str(kind), KINDS)
     n_clusters = cube_root_bins(len(x)) if n_clusters is None else n_clusters
     if n_clusters < 1:
         raise InputError("clusters", n_clusters, "an integer >= 1", "Ask for at least two clusters.")

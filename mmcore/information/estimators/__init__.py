@@ -82,4 +82,4 @@ def find_estimator(name: str) -> Estimator:
     for entry in ESTIMATORS:
         if entry.name == name:
             return entry
-    raise unknown_name("method", name, available_estimators())
+    raise unknown_name("method", str(name), available_estimators())

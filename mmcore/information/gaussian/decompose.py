@@ -86,6 +86,6 @@ def decompose(covariance: Any, sizes: tuple[int, int, int], *, measure: str = "b
         (0.321928, 0.0)
     """
     if measure not in MEASURES:
-        raise unknown_name("measure", measure, MEASURES)
+        raise unknown_name("measure", str(measure), MEASURES)
     found = channel(np.asarray(covariance, dtype=np.float64), sizes)
     return assemble(found, union_of(found, measure, tol), measure, status="certified")

@@ -47,7 +47,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
-            raise unknown_name("measure", self.measure, MEASURES)
+            raise unknown_name("measure", str(self.measure), MEASURES)
         for name in ("ridge", "level", "tol"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError
-from mmcore.information.samples import as_array, codes, features
+from mmcore.information.samples import as_array, check_present, codes, features
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -44,6 +44,8 @@ def target(y: Any) -> tuple[Float, tuple[str, ...]]:
         [0.0, 1.0, 0.0]
     """
     array = as_array(y, "y")
+    if array.ndim == 1 and array.dtype.kind == "O":
+        check_present(array, "y")
     notes: tuple[str, ...] = ()
     binary = "two classes taken as 0 and 1: a linear-Gaussian approximation, not the information of the class"
     if array.ndim == 1 and len(array) and (array.dtype.kind in "USb" or _names(array)):

@@ -95,4 +95,4 @@ def find_measure(name: str) -> Measure:
     for entry in MEASURES:
         if entry.name == name:
             return entry
-    raise unknown_name("method", name, available_measures())
+    raise unknown_name("method", str(name), available_measures())

@@ -130,7 +130,7 @@ def build_critic(name: str, size_x: int, size_y: int, *, seed: int, **options: i
         torch.Size([5, 4])
     """
     if name not in CRITICS:
-        raise unknown_name("critic", name, CRITICS)
+        raise unknown_name("critic", str(name), CRITICS)
     for option, value in options.items():
         if option not in CRITICS[name].options:
             raise unknown_name("critic option", option, CRITICS[name].options)

@@ -73,9 +73,9 @@ def neighbours(
         True
     """
     if variant not in {"auto", *VARIANTS}:
-        raise unknown_name("variant", variant, ("auto", *VARIANTS))
+        raise unknown_name("variant", str(variant), ("auto", *VARIANTS))
     if scale not in SCALES:
-        raise unknown_name("scale", scale, SCALES)
+        raise unknown_name("scale", str(scale), SCALES)
     if not 0.0 < level < 1.0:
         raise InputError("level", level, "a number between 0 and 1", "Pass for example level=0.95.")
     x, y = as_array(x, "x"), as_array(y, "y")

@@ -59,7 +59,7 @@ def plug_in(
         MutualInformation(1.0000 bits; estimate by plug_in, none; estimated)
     """
     if correction not in CORRECTIONS:
-        raise unknown_name("correction", correction, CORRECTIONS)
+        raise unknown_name("correction", str(correction), CORRECTIONS)
     chosen = CORRECTIONS[correction]
     counts = count_table(x, y)
     n_rows = int(counts.sum())

@@ -11,6 +11,7 @@ import numpy as np
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.posteriors.calibration import CALIBRATIONS
 from mmcore.information.posteriors.classifiers import available_classifiers
+from mmcore.information.samples import check_number
 
 T = TypeVar("T")
 
@@ -88,12 +89,9 @@ def check_shared(options: Any) -> None:
         check_integer("symbols", options.symbols, 2)
     check_integer("label_bins", options.label_bins, 2)
     check_name("table", options.table, TABLES)
-    if not options.rows_per_cell > 0:
-        raise InputError("rows_per_cell", options.rows_per_cell, "a positive number", "Pass for example 5.")
-    if not 0.0 < options.level < 1.0:
-        raise InputError("level", options.level, "a number between 0 and 1", "Pass for example level=0.95.")
-    if not (np.isfinite(options.tol) and options.tol > 0):
-        raise InputError("tol", options.tol, "a positive number of bits", "Pass for example tol=1e-9.")
+    check_number("rows_per_cell", options.rows_per_cell, 0.0, np.inf, "Pass for example 5.")
+    check_number("level", options.level, 0.0, 1.0, "Pass for example level=0.95.")
+    check_number("tol", options.tol, 0.0, np.inf, "Pass for example tol=1e-9.")
 
 
 @dataclasses.dataclass(frozen=True)

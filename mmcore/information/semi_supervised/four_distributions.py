@@ -120,7 +120,7 @@ def find_example(name: str) -> Example:
     for example in EXAMPLES:
         if example.name == name:
             return example
-    raise unknown_name("name", name, [example.name for example in EXAMPLES])
+    raise unknown_name("name", str(name), [example.name for example in EXAMPLES])
 
 
 def _compare(example: Example) -> dict[str, object]:

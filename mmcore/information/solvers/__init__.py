@@ -107,14 +107,30 @@ def _combine(found: Split, pairs: tuple[float, float], solved: list[Union | None
     return Union(lower, upper, status, name, iterations, residual)
 
 
-def _check_options(solver: str, options: dict[str, Any]) -> None:
+def check_options(solver: str, options: dict[str, Any]) -> None:
+    """Raise for an unknown solver, an option that it does not take, or a value that the option cannot have.
+
+    Raises:
+        InputError: with the nearest valid name.
+
+    Example:
+        >>> check_options("cvxpy", {"conic_solver": "SCS", "max_iter": 100})
+    """
     names = [entry.name for entry in SOLVERS]
     if solver not in names:
-        raise unknown_name("solver", solver, names)
+        raise unknown_name("solver", str(solver), names)
+    if not options:
+        return
     allowed = {"cvxpy": ("conic_solver", "max_iter"), "two_labels": ()}.get(solver, ("max_iter",))
     for option in options:
         if option not in allowed:
             raise unknown_name(f"option of solver '{solver}'", option, allowed or ("none",))
+    # here, because a table that is presolved whole never meets the engine that would complain
+    limit = options.get("max_iter", 1)
+    if isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 1:
+        raise InputError("max_iter", limit, "an integer >= 1", "Pass for example max_iter=100, or leave it out.")
+    if str(options.get("conic_solver", "CLARABEL")).upper() not in convex.CONIC_SOLVERS:
+        raise unknown_name("conic_solver", str(options["conic_solver"]).upper(), convex.CONIC_SOLVERS)
 
 
 class Unions(NamedTuple):
@@ -155,7 +171,7 @@ def union_arrays_torch(
         >>> bool(unions.upper[0] < 1e-13)
         True
     """
-    _check_options(solver, options)
+    check_options(solver, options)
     if solver not in ("auto", "two_labels"):
         raise InputError("backend", f"'torch' with solver '{solver}'", "solver 'auto'", "Use backend='numpy'.")
     if ps.shape[3] != 2:
@@ -181,7 +197,7 @@ def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9,
         >>> union_arrays(a, a).upper.round(6).tolist()
         [0.311278]
     """
-    _check_options(solver, options)
+    check_options(solver, options)
     if a.shape[2] == 2 and solver in ("auto", "two_labels"):
         return _closed(two_labels.compare_curves(a, b), a.shape[1] + b.shape[1])
     unions = _unions(a, b, solver, tol, options)
@@ -211,7 +227,7 @@ def union_many(
         >>> round(union_many([(a, a)])[0].upper, 6)
         0.311278
     """
-    _check_options(solver, options)
+    check_options(solver, options)
     splits = [split(a, b, closed_form=solver in ("auto", "two_labels")) for a, b in tables]
     pending = [part for found in splits for part in found.parts if part.exact is None]
     solved = iter(_solve(pending, solver, tol, dict(options))) if pending else iter(())

@@ -92,7 +92,7 @@ def _conic_solver(name: str) -> str:
     import cvxpy as cp
 
     if name.upper() not in CONIC_SOLVERS:
-        raise unknown_name("conic_solver", name, CONIC_SOLVERS)
+        raise unknown_name("conic_solver", name.upper(), CONIC_SOLVERS)
     if name.upper() not in cp.installed_solvers():
         raise InputError("conic_solver", name, ", ".join(cp.installed_solvers()), "Install it, or use CLARABEL.")
     return name.upper()
