@@ -22,6 +22,7 @@ NAMES = (
     "unique",
     "shared",
     "noisy_copies",
+    "chain",
     "independent",
     "and_unbalanced",
     "four_symbols",
@@ -70,6 +71,9 @@ def table(name: str, *, noise: float = 0.0) -> Float:
         return _copies(0.0, noise)
     if name == "noisy_copies":
         return _copies(0.1, noise)
+    if name == "chain":
+        copy = _flip(0.15)
+        return np.asarray(np.einsum("j,ij,jy->ijy", np.full(2, 0.5), copy, _flip(noise)))
     if name == "independent":
         return np.full((2, 2, 2), 0.125)
     if name == "and_unbalanced":

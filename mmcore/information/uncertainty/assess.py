@@ -33,7 +33,14 @@ from mmcore.information.uncertainty.correction import (
     matched_rule,
 )
 from mmcore.information.uncertainty.nulls import SYNERGY, p_value, redundant_null
-from mmcore.information.uncertainty.resampled import bootstrap, group_tables, permuted, subsample, units
+from mmcore.information.uncertainty.resampled import (
+    bootstrap,
+    group_tables,
+    permuted,
+    permuted_given,
+    subsample,
+    units,
+)
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -137,7 +144,29 @@ def _rule(sample: _Sample, name: str, whole: Float | None, n_draws: int) -> tupl
     shuffled = _shuffled_bias(sample, n_draws)
     if name == "shuffle" or whole is None:
         return none_of_it, shuffled
+    shuffled[SYNERGY] = _synergy_without(sample, shuffled[SYNERGY], n_draws)
     return matched_rule(sample.raw, whole, shuffled)
+
+
+def _synergy_without(sample: _Sample, otherwise: float, n_draws: int) -> float:
+    """Return the mean synergy of tables that have none but keep what the stronger source tells: all of it is bias.
+
+    Labels are exchanged within the symbols of the stronger source, so that p(x,y) of it stays and the other source adds
+    nothing: the union is I of the stronger one, the synergy zero. Labels that it nearly decides leave little room for
+    bias, which a permutation of all labels would not see.
+    """
+    strong = 0 if sample.raw[1] >= sample.raw[2] else 1  # U1 - U2 = I1 - I2
+    drawn = permuted_given(
+        sample.counts[None],
+        sample.shape,
+        strong,
+        n_draws,
+        seed=sample.seed,
+        name="correction given the stronger source",
+    )
+    if drawn is None:
+        return otherwise
+    return float(_enough(sample.solver(drawn), n_draws, "correction")[:, SYNERGY].mean())
 
 
 def _resampled(sample: _Sample, size: int, n_draws: int, name: str) -> tuple[Float, Float]:

@@ -13,6 +13,10 @@ for the one that would have given the raw value (linear form of the matching of 
 
     I = I_raw (I_raw - b_shuffle) / (I_raw - b_shuffle + b_bootstrap),      w clipped to [0, 1]
 
+For S the end without any is that of labels exchanged within the symbols of the stronger source: a source that nearly
+decides the label leaves little room for bias, which unrelated data do not show (20 x 20 symbols, 6,800 rows, I2 = 0.28,
+no synergy: raw S 0.041, corrected mean -0.000 over 40 draws).
+
 Measured (rows: world, N; bits of S; mean error and, in brackets, root mean square error over 200 draws):
 
     raw            bootstrap      shuffle        extrapolation   world

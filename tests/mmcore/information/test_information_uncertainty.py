@@ -9,7 +9,7 @@ from worlds import WORLDS, sample
 
 from mmcore.errors import InputError
 from mmcore.information import pid
-from mmcore.information.uncertainty import CORRECTIONS
+from mmcore.information.uncertainty import CORRECTIONS, assess
 from mmcore.information.uncertainty.adequacy import check_bias, predicted_bias
 from mmcore.information.uncertainty.bias_aware import (
     MIX,
@@ -343,3 +343,21 @@ def test_unknown_rules_are_named(options, argument):
     with pytest.raises(InputError) as caught:
         pid.estimate(x1, x2, y, **options)
     assert caught.value.argument == argument
+
+
+def test_a_source_that_nearly_decides_the_label_leaves_little_bias_to_take_off():
+    # X1 is related to X2 alone, so U1 = S = 0 by the Markov chain X1 - X2 - Y; raw S is all bias
+    generator = np.random.default_rng(3)
+    posterior, mass = np.linspace(0.02, 0.98, 12), generator.dirichlet(np.ones(12) * 5)
+    pairs = (mass[:, None] * generator.dirichlet(np.ones(12) * 2, size=12)).T
+    p = pairs[:, :, None] * np.stack([1 - posterior, posterior], axis=1)[None]
+    raw, corrected = [], []
+    for seed in range(30):
+        counts = generator.multinomial(2500, p.ravel())
+        cells = np.repeat(np.arange(p.size), counts)
+        table = pid.decompose((counts / counts.sum()).reshape(p.shape))
+        raw.append(table.synergy)
+        corrected.append(assess(table, cells, p.shape, n_boot=40, seed=seed).corrected["synergy"])
+    error = np.std(corrected) / np.sqrt(len(corrected))
+    assert np.mean(raw) > 0.03
+    assert abs(np.mean(corrected)) < 0.003 + 3 * error
