@@ -13,7 +13,7 @@ export PREFECT_HOME ?= $(CURDIR)/.prefect
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
-setup: system $(VENV)/.installed data ## Install what runs, pinned, and extract the embedded data
+setup: system $(VENV)/.compiled data ## Install what runs, pinned, compile the solver, and extract the embedded data
 
 system: ## Install the two system libraries that the PDF needs, where this user may
 	@.ci/system-libraries
@@ -23,6 +23,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "Installing the pinned packages into $(VENV) (about two minutes the first time)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard mmcore/information/solvers/kernel*.py)
+	@$(BIN)/python -m mmcore.information.solvers.compiled
 	@touch $@
 
 data: $(VENV)/.installed ## Extract the embedded data into data/raw

@@ -68,19 +68,21 @@ def _status(width: float, tol: float, runs: int) -> str:
 
 def _small(a: Float, b: Float, tol: float, max_iter: int) -> tuple[list[Union], Best]:
     """Solve a batch by compiled code; return the unions and the point of the last table."""
-    from mmcore.information.solvers import kernel, kernel_newton
+    from mmcore.information.solvers import compiled, kernel, kernel_newton
 
     n, n1, labels = a.shape
     n2 = b.shape[1]
     best = kernel.Best(np.zeros((n1, labels)), np.zeros((n2, labels)), np.zeros((n1, n2, labels)), np.zeros(2))
     out = np.zeros((n, 5))
-    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), _AIM * tol * LN2, max_iter)
+    # A table that may not be written to is another type to numba, for which it would compile once more.
+    a, b = (table if table.flags.carray else np.array(table, order="C") for table in (a, b))
+    arguments = (a, b, _AIM * tol * LN2, max_iter)
     scratch = (kernel.state(n1, n2, labels), kernel_newton.workspace(n1, n2, labels), best, out)
     if (n2 * labels) ** 2 * n1 * labels > _ONE_THREAD:
         with _threads().limit(limits=1, user_api="blas"):
-            kernel.batch()(*arguments, *scratch)
+            compiled.batch()(*arguments, *scratch)
     else:
-        kernel.batch()(*arguments, *scratch)
+        compiled.batch()(*arguments, *scratch)
     interval = (entr(a.sum(axis=1)).sum(axis=1)[:, None] + out[:, :2]) / LN2
     rows = zip(interval.tolist(), out[:, 2:].tolist())
     return [

@@ -8,11 +8,7 @@ would only spoil its scaling, and put back before the certificate, which always 
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -346,16 +342,14 @@ def solve_one(
     return max_iter, residual
 
 
-def _sources() -> int:
-    """Return a number that changes with the text of the compiled modules, for the key of the cache on disk.
+def define_batch(sources: int) -> Any:
+    """Return solve_batch(a, b, tol, max_iter, it, work, best, out), which `compiled.batch` compiles for its types.
 
-    numba looks only at the file of the function it loads, not at those of the functions it calls.
+    It fills out (B, 5): lower, upper (nats, without H(Y)), iterations, residual, runs; `best` is left with the point of
+    the last table. tol in nats; a (B, n1, l), b (B, n2, l) with n1 >= n2, C-contiguous. `sources` is part of the key of
+    the cache on disk.
     """
-    modules = (newton.__file__, certificate.__file__, __file__)
-    return zlib.crc32(b"".join(Path(module).read_bytes() for module in modules))
 
-
-def _compile(sources: int) -> Callable[..., None]:
     def solve_batch(
         a: Float, b: Float, tol: float, max_iter: int, it: State, work: newton.Newton, best: Best, out: Float
     ) -> None:
@@ -379,13 +373,3 @@ def _compile(sources: int) -> Callable[..., None]:
         return njit(cache=True, error_model="numpy")(solve_batch)
     except RuntimeError:  # no folder to write to: the code is compiled anew in each process
         return njit(error_model="numpy")(solve_batch)
-
-
-@cache
-def batch() -> Callable[..., None]:
-    """Return the compiled solve_batch(a, b, tol, max_iter, it, work, best, out); the first call compiles, 10-20 s.
-
-    It fills out (B, 5): lower, upper (nats, without H(Y)), iterations, residual, runs; `best` is left with the point of
-    the last table. tol in nats; a (B, n1, l), b (B, n2, l) with n1 >= n2, C-contiguous.
-    """
-    return _compile(_sources())
