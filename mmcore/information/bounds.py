@@ -17,6 +17,8 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from mmcore.errors import InputError
 from mmcore.information.semi_supervised.synergy_bounds import SynergyBounds, synergy
 
@@ -67,8 +69,12 @@ def _fano(error: float, n_classes: int) -> float:
 
 
 def _check(information: float, label_entropy: float, n_classes: int) -> None:
-    if isinstance(n_classes, bool) or int(n_classes) != n_classes or n_classes < 2:
+    whole = isinstance(n_classes, int | float | np.integer | np.floating) and not isinstance(n_classes, bool)
+    if not (whole and math.isfinite(n_classes) and int(n_classes) == n_classes and n_classes >= 2):
         raise InputError("n_classes", n_classes, "an integer >= 2", "Count the classes that occur.")
+    for argument, value in (("information", information), ("label_entropy", label_entropy)):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            raise InputError(argument, value, "one number of bits", "Pass one number, not a name, None or an array.")
     largest = math.log2(n_classes)
     if not -_TOLERANCE <= label_entropy <= largest + _TOLERANCE:
         allowed = f"0 to {largest:.6g} bits for {n_classes} classes"
@@ -97,6 +103,7 @@ def accuracy(information: float, label_entropy: float, n_classes: int) -> Accura
         (0.75, 0.89)
     """
     _check(information, label_entropy, n_classes)
+    information, label_entropy, n_classes = float(information), float(label_entropy), int(n_classes)
     largest = math.log2(n_classes)
     remaining = min(max(label_entropy - information, 0.0), largest)
     low, high = 0.0, (n_classes - 1) / n_classes
@@ -129,7 +136,8 @@ def accuracy_as_printed(information: float, label_entropy: float, n_classes: int
         0.926
     """
     _check(information, label_entropy, n_classes)
-    return AccuracyBounds(2.0 ** (information - label_entropy), (information + 1.0) / math.log2(n_classes))
+    lower = 2.0 ** (float(information) - float(label_entropy))
+    return AccuracyBounds(lower, (float(information) + 1.0) / math.log2(n_classes))
 
 
 def accuracy_of_interval(low: float, high: float, label_entropy: float, n_classes: int) -> AccuracyBounds:
@@ -147,6 +155,8 @@ def accuracy_of_interval(low: float, high: float, label_entropy: float, n_classe
         >>> found.lower, found.upper
         (0.75, 1.0)
     """
+    _check(low, label_entropy, n_classes)
+    _check(high, label_entropy, n_classes)
     if low > high:
         raise InputError("low", f"{low} > high = {high}", "low <= high", "Swap the two ends.")
     return AccuracyBounds(accuracy(low, label_entropy, n_classes).lower, accuracy(high, label_entropy, n_classes).upper)

@@ -139,13 +139,25 @@ def mutual_information(table: Tensor) -> Tensor:
     return torch.where(kept, table * ratio.log(), 0.0).sum(dim=(-2, -1)) / _LN2
 
 
+def _check_tensor(value: object, argument: str) -> None:
+    if not isinstance(value, Tensor):
+        raise InputError(argument, type(value).__name__, "a torch tensor", f"Pass torch.as_tensor({argument}).")
+
+
 def _check_table(p: Tensor) -> None:
+    _check_tensor(p, "p")
     if p.dim() < 3 or p.shape[-1] != 2 or p.numel() == 0 or not p.dtype.is_floating_point:
         received = f"shape {tuple(p.shape)} of {p.dtype}"
         raise InputError("p", received, "floats (..., n1, n2, 2)", "Use pid.decompose for more labels.")
     values = p.detach()
-    if not bool(torch.isfinite(values).all()) or bool((values < 0).any()):
-        raise InputError("p", "negative or non-finite mass", "finite mass >= 0", "Pass the table through a softmax.")
+    if not bool(torch.isfinite(values).all()):
+        wrong = int((~torch.isfinite(values)).sum())
+        raise InputError(
+            "p", f"{wrong} cells of NaN or infinite mass", "finite mass >= 0", "Check what made the table."
+        )
+    if bool((values < 0).any()):
+        lowest = float(values.min())
+        raise InputError("p", f"negative mass {lowest:.6g}", "mass >= 0", "Pass the table through a softmax.")
     worst = float((values.sum(dim=(-3, -2, -1)) - 1).abs().max())
     if worst > _MASS_TOLERANCE:
         raise InputError("p", f"mass off by {worst:.4g}", "a sum of one", "Divide each table by its sum.")
@@ -177,10 +189,14 @@ def atoms(p: Tensor) -> Atoms:
 
 def _symbols(posteriors: Tensor, argument: str) -> Tensor:
     """Return (N, K) shares of each row's symbols; one column is the probability of the second of two."""
+    _check_tensor(posteriors, argument)
     if not posteriors.dtype.is_floating_point or posteriors.dim() not in (1, 2) or posteriors.numel() == 0:
         received = f"shape {tuple(posteriors.shape)} of {posteriors.dtype}"
         raise InputError(argument, received, "floats (N,) or (N, K)", "Pass probabilities, for example of a softmax.")
     values = posteriors.detach()
+    if not bool(torch.isfinite(values).all()):
+        wrong = int((~torch.isfinite(values)).sum())
+        raise InputError(argument, f"{wrong} values of NaN or infinity", "probabilities", "Check what made them.")
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise InputError(argument, "values outside [0, 1]", "probabilities", "Pass logits through a softmax first.")
     column = posteriors.squeeze(-1) if posteriors.dim() == 2 and posteriors.shape[1] == 1 else posteriors
@@ -195,6 +211,7 @@ def _symbols(posteriors: Tensor, argument: str) -> Tensor:
 def _row_weights(weights: Tensor | None, like: Tensor) -> Tensor:
     if weights is None:
         return torch.full_like(like[:, 0], 1.0 / len(like)).detach()
+    _check_tensor(weights, "weights")
     total = float(weights.sum())
     if weights.shape != like.shape[:1] or not math.isfinite(total) or total <= 0 or bool((weights < 0).any()):
         raise InputError("weights", f"shape {tuple(weights.shape)}", f"{len(like)} numbers >= 0", "One a row.")
@@ -253,8 +270,12 @@ def redundancy(
 
 
 def _indicators(labels: Tensor, like: Tensor) -> Tensor:
-    if labels.shape != like.shape[:1] or not bool(((labels == 0) | (labels == 1)).all()):
+    _check_tensor(labels, "labels")
+    right = (labels == 0) | (labels == 1)
+    if labels.shape != like.shape[:1] or not bool(right.all()):
         received = f"shape {tuple(labels.shape)}"
+        if labels.shape == like.shape[:1]:
+            received = f"{int((~right).sum())} other values, such as {labels[~right][0].item()}"
         raise InputError("labels", received, f"{len(like)} values 0 or 1", "Encode the two classes as 0 and 1.")
     return torch.stack([labels == 0, labels == 1], dim=1).to(like)
 

@@ -35,8 +35,15 @@ Codes = NDArray[np.int64]
 _MOST_CELLS = 10_000_000
 
 
+def _check_mapping(symbols: Any) -> None:
+    if not isinstance(symbols, Mapping):
+        allowed = "a mapping from names to symbols"
+        raise InputError("symbols", type(symbols).__name__, allowed, "Pass {'image': codes, 'text': codes}.")
+
+
 def _read(symbols: Mapping[str, Any], y: Any, least: int) -> tuple[dict[str, tuple[Codes, int]], Codes, int]:
     """Return each modality and the label as codes with the number of symbols."""
+    _check_mapping(symbols)
     if len(symbols) < least:
         received = f"{len(symbols)} modalities"
         raise InputError("symbols", received, f"at least {least}", "Pass {name: symbols} with more names.")
@@ -46,13 +53,19 @@ def _read(symbols: Mapping[str, Any], y: Any, least: int) -> tuple[dict[str, tup
     labels, n_classes = codes(y, "y", n_rows)
     if n_classes < 2:
         raise InputError("y", "one class", "at least two classes", "There is nothing to tell apart: check the labels.")
-    return {name: codes(values, f"symbols['{name}']", n_rows) for name, values in symbols.items()}, labels, n_classes
+    return (
+        {name: codes(values, f"symbols['{name}']", n_rows, like="y") for name, values in symbols.items()},
+        labels,
+        n_classes,
+    )
 
 
 def _counted(
     first: tuple[Codes, int], second: tuple[Codes, int], labels: tuple[Codes, int], least: float, argument: str
 ) -> Float:
     """Return the table of shares (n1, n2, l), or the error that there are too few rows for it."""
+    if isinstance(least, bool) or not isinstance(least, int | float | np.number) or not 0.0 <= least < np.inf:
+        raise InputError("min_rows_per_cell", least, "a number >= 0", "Pass for example 1.")
     shape = (first[1], second[1], labels[1])
     n_cells, n_rows = int(np.prod(shape)), len(labels[0])
     if n_rows < least * n_cells or n_cells > _MOST_CELLS:
@@ -209,13 +222,15 @@ def o_information_of_rows(symbols: Mapping[str, Any]) -> float:
         >>> o_information_of_rows({"a": a, "b": b, "y": a ^ b})
         -1.0
     """
+    _check_mapping(symbols)
     if len(symbols) < 3:
         raise InputError("symbols", f"{len(symbols)} names", "at least three", "Pass {name: symbols} with more names.")
     first = next(iter(symbols.values()))
     n_rows = len(as_array(first, "symbols")) if np.ndim(first) else 0
     if n_rows == 0:
         raise InputError("symbols", "no rows", "one symbol a row, shape (N,)", "Pass the symbols of the rows.")
-    parts = [codes(values, f"symbols['{name}']", n_rows) for name, values in symbols.items()]
+    like = f"symbols['{next(iter(symbols))}']"
+    parts = [codes(values, f"symbols['{name}']", n_rows, like=like) for name, values in symbols.items()]
 
     def joint(kept: list[tuple[Codes, int]]) -> float:
         member, n = _joined(kept)

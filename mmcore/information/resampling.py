@@ -19,8 +19,11 @@ from mmcore.seeds import stream
 Codes = NDArray[np.int64]
 
 
-def check_draws(seed: Any, n_boot: Any, n_null: Any) -> None:
+def check_draws(seed: Any, n_boot: Any, n_null: Any, *, names: tuple[str, str] = ("n_boot", "n_null")) -> None:
     """Raise unless `seed` is an integer >= 0 and both numbers of draws are 0 or integers, `n_boot` not 1.
+
+    Args:
+        names: what the two numbers of draws are called where they are asked for.
 
     Raises:
         InputError: otherwise; also for the seed None, with which no two runs would agree.
@@ -33,9 +36,9 @@ def check_draws(seed: Any, n_boot: Any, n_null: Any) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError("seed", seed, "an integer >= 0", "Pass for example seed=0.")
-    for name, value in (("n_boot", n_boot), ("n_null", n_null)):
+    for place, (name, value) in enumerate(zip(names, (n_boot, n_null))):
         wrong = isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0
-        if wrong or (name == "n_boot" and value == 1):
+        if wrong or (place == 0 and value == 1):
             raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
 
 

@@ -200,8 +200,8 @@ def check_present(values: NDArray[Any], argument: str) -> None:
         raise InputError(argument, received, "a value in every row", "Leave out the rows without one.")
 
 
-def codes(values: Any, argument: str, n_rows: int) -> tuple[Codes, int]:
-    """Return integer codes 0..n-1 of `values` in sorted order, and n.
+def codes(values: Any, argument: str, n_rows: int, *, like: str = "x1") -> tuple[Codes, int]:
+    """Return integer codes 0..n-1 of `values` in sorted order, and n; `like` names what has the `n_rows` rows.
 
     Raises:
         InputError: for another length than `n_rows`, more than one column, or missing values.
@@ -214,7 +214,7 @@ def codes(values: Any, argument: str, n_rows: int) -> tuple[Codes, int]:
     if array.ndim != 1:
         raise InputError(argument, f"shape {array.shape}", "one value a row, shape (N,)", "Pass one column.")
     if len(array) != n_rows:
-        raise InputError(argument, f"{len(array)} rows", f"{n_rows} rows, as x1 has", "Align the rows first.")
+        raise InputError(argument, f"{len(array)} rows", f"{n_rows} rows, as {like} has", "Align the rows first.")
     check_present(array, argument)
     if array.dtype.kind == "O":
         array = array.astype(str)

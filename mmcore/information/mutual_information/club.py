@@ -25,6 +25,7 @@ from mmcore.errors import InputError
 from mmcore.information.mutual_information.critics import perceptron
 from mmcore.information.mutual_information.learning import Learning, held_out, learn_scores
 from mmcore.information.mutual_information.negatives import comparable_pairs
+from mmcore.information.samples import check_number
 
 if TYPE_CHECKING:
     from mmcore.information.mutual_information.result import MutualInformation
@@ -119,6 +120,7 @@ def estimate_club(
     """
     if width < 1 or depth < 1:
         raise InputError("width, depth", f"{width}, {depth}", "integers from 1", "Leave them out for the defaults.")
+    check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")  # before minutes of learning
     learned = learn_scores(
         x,
         y,

@@ -21,6 +21,7 @@ from torch import Tensor
 from mmcore.information.entropy import LN2
 from mmcore.information.mutual_information.learning import Learning, held_out, learn_critic
 from mmcore.information.mutual_information.negatives import comparable_pairs
+from mmcore.information.samples import check_number
 
 if TYPE_CHECKING:
     from mmcore.information.mutual_information.result import MutualInformation
@@ -109,6 +110,7 @@ def estimate_infonce(
         >>> found.kind, found.value < found.diagnostics["cap"]
         ('lower_bound', True)
     """
+    check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")  # before minutes of learning
     learned = learn_critic(
         x, y, infonce_loss, conditional=conditional, critic=critic, options=critic_options, learning=learning, seed=seed
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ from mmcore.errors import InputError
 from mmcore.information.entropy import LN2
 from mmcore.information.mutual_information.critics import build_critic, seeded_module
 from mmcore.information.mutual_information.result import MutualInformation
-from mmcore.information.samples import codes, features
+from mmcore.information.resampling import check_draws
+from mmcore.information.samples import check_number, codes, features
 from mmcore.seeds import stream, stream_seed
 
 Term = Callable[[Tensor, Tensor | None], Tensor]
@@ -54,10 +56,10 @@ class Learning:
     def __post_init__(self) -> None:
         whole = {field.name for field in dataclasses.fields(self) if field.type == "int"}
         for name in sorted(whole):
-            if getattr(self, name) < (2 if name == "batch_size" else 1):
-                raise InputError(name, getattr(self, name), "a larger whole number", "Leave it out for the default.")
-        if not self.learning_rate > 0.0:
-            raise InputError("learning_rate", self.learning_rate, "a number above 0", "Pass for example 1e-3.")
+            value, least = getattr(self, name), 2 if name == "batch_size" else 1
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                raise InputError(name, value, f"an integer >= {least}", "Leave it out for the default.")
+        check_number("learning_rate", self.learning_rate, 0.0, math.inf, "Pass for example 1e-3.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +196,10 @@ def learn_scores(
     Raises:
         InputError: for unusable rows, or too few of them for the batch.
     """
-    learning = learning or Learning()
+    learning = Learning() if learning is None else learning
+    if not isinstance(learning, Learning):
+        raise InputError("learning", type(learning).__name__, "a Learning, or None", "Pass Learning(steps=500).")
+    check_draws(seed, 0, 0)
     train, validation, test = split(x, y, conditional, learning, seed)
     module = seeded_module(lambda: build(train.x.shape[1], train.y.shape[1]), stream_seed(seed, "module"))
     module.to(learning.device)
@@ -264,8 +269,7 @@ def held_out(
     """
     from scipy.stats import t
 
-    if not 0.0 < level < 1.0:
-        raise InputError("level", level, "a number between 0 and 1", "Pass for example level=0.95.")
+    check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")
     values = learned.values(term).cpu().numpy() / LN2
     value, n_batches = float(values.mean()), values.shape[1]
     interval = None

@@ -24,6 +24,7 @@ from mmcore.information.entropy import LN2
 from mmcore.information.mutual_information.club import club_difference
 from mmcore.information.mutual_information.infonce import infonce_bound, infonce_cap, infonce_loss
 from mmcore.information.mutual_information.learning import Learning, held_out, learn_critic
+from mmcore.information.samples import check_number
 
 if TYPE_CHECKING:
     from mmcore.information.mutual_information.result import MutualInformation
@@ -60,6 +61,7 @@ def estimate_nce_club(
         >>> found.kind, found.value > found.diagnostics["infonce"]
         ('upper_bound_surrogate', True)
     """
+    check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")  # before minutes of learning
     learned = learn_critic(
         x, y, infonce_loss, conditional=conditional, critic=critic, options=critic_options, learning=learning, seed=seed
     )

@@ -25,7 +25,8 @@ from mmcore.errors import InputError, unknown_name
 from mmcore.information.entropy import LN2
 from mmcore.information.mutual_information.nearest import VARIANTS, Variant
 from mmcore.information.mutual_information.result import MutualInformation
-from mmcore.information.samples import as_array, codes, features
+from mmcore.information.resampling import check_draws
+from mmcore.information.samples import as_array, check_number, codes, features
 from mmcore.seeds import stream
 
 Float = NDArray[np.float64]
@@ -72,19 +73,22 @@ def neighbours(
         >>> abs(neighbours(x, 0.6 * x + 0.8 * noise).value - 0.322) < 0.05  # -1/2 log2(1 - 0.36) = 0.322
         True
     """
-    if variant not in {"auto", *VARIANTS}:
+    if str(variant) not in {"auto", *VARIANTS}:
         raise unknown_name("variant", str(variant), ("auto", *VARIANTS))
     if scale not in SCALES:
         raise unknown_name("scale", str(scale), SCALES)
-    if not 0.0 < level < 1.0:
-        raise InputError("level", level, "a number between 0 and 1", "Pass for example level=0.95.")
+    check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")
+    check_draws(seed, n_subsamples, n_null, names=("n_subsamples", "n_null"))
     x, y = as_array(x, "x"), as_array(y, "y")
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+    if x.ndim == 0 or len(x) == 0:
+        received = "a scalar" if x.ndim == 0 else "no rows"
+        raise InputError("x", received, "one value or vector a row", "Pass an array with one row a sample.")
+    if y.ndim == 0 or len(x) != len(y):
         raise InputError("y", f"shape {y.shape}", f"as many rows as x, shape {x.shape}", "Align the rows first.")
     chosen = VARIANTS[_automatic(x, y) if variant == "auto" else variant]
     first, second = _prepared(x, y, chosen, scale)
     n_rows = len(first)
-    if not isinstance(k, int | np.integer) or k < 1 or n_rows <= (2 * k if n_subsamples else k):
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1 or n_rows <= (2 * k if n_subsamples else k):
         raise InputError("k", f"{k} for {n_rows} rows", "an integer from 1, below the rows drawn", "Lower k.")
     value = chosen.value(first, second, k) / LN2
     diagnostics: dict[str, Any] = {"rows": n_rows, "k": int(k), "scale": scale, "reference": chosen.reference}
@@ -123,7 +127,13 @@ def _prepared(x: NDArray[Any], y: NDArray[Any], chosen: Variant, scale: str) -> 
         allowed = "one column of names, integers or booleans"
         raise InputError("x, y", "numbers on both sides", allowed, "Turn the labels into integers, or use 'mixed'.")
     labels, numbers, side = (x, y, "y") if _is_labels(x) else (y, x, "x")
-    return codes(labels, "x" if side == "y" else "y", len(labels))[0], _scaled(features(numbers, side), scale)
+    other = "x" if side == "y" else "y"
+    member, n_classes = codes(labels, other, len(labels))
+    if n_classes < 2:
+        raise InputError(
+            other, "one class", "at least two classes", "There is nothing to tell apart: check the labels."
+        )
+    return member, _scaled(features(numbers, side), scale)
 
 
 def _scaled(matrix: Float, scale: str) -> Float:

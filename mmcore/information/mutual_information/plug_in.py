@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.mutual_information.corrections import CORRECTIONS, permuted
 from mmcore.information.mutual_information.result import MutualInformation
-from mmcore.information.samples import codes
+from mmcore.information.resampling import check_draws
+from mmcore.information.samples import as_array, check_number, codes
 from mmcore.seeds import stream
 
 Counts = NDArray[np.int64]
@@ -58,15 +59,16 @@ def plug_in(
         >>> plug_in([0, 0, 1, 1] * 50, ["no", "no", "yes", "yes"] * 50, correction="none")
         MutualInformation(1.0000 bits; estimate by plug_in, none; estimated)
     """
-    if correction not in CORRECTIONS:
+    if str(correction) not in CORRECTIONS:
         raise unknown_name("correction", str(correction), CORRECTIONS)
     chosen = CORRECTIONS[correction]
     counts = count_table(x, y)
     n_rows = int(counts.sum())
     if n_rows < chosen.minimum_rows:
         raise InputError("x", f"{n_rows} rows", f"at least {chosen.minimum_rows} for '{correction}'", "Collect more.")
-    if not 0.0 < level < 1.0:
-        raise InputError("level", level, "a number between 0 and 1", "Pass for example level=0.95.")
+    check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")
+    check_draws(seed, n_boot, n_null)
+    check_draws(0, 0, n_draws, names=("n_boot", "n_draws"))
     value = chosen.value(counts, stream(seed, "mutual information", correction), n_draws)
     diagnostics: dict[str, Any] = {
         "rows": n_rows,
@@ -104,10 +106,14 @@ def count_table(x: Any, y: Any) -> Counts:
 
 
 def _symbols(values: Any, argument: str, n_rows: int | None) -> tuple[Counts, int]:
-    array = np.asarray(values)
+    array = as_array(values, argument)
     if array.ndim == 0 or len(array) == 0:
         raise InputError(argument, "no rows", "one symbol a row, shape (N,)", "Pass an array with one row a sample.")
     if array.dtype.kind == "f":
+        infinite = np.isinf(array)
+        if infinite.any():
+            received = f"{int(infinite.sum())} infinite, the first at {int(infinite.argmax())}"
+            raise InputError(argument, received, "finite symbols", "Leave those rows out.")
         finite = array[np.isfinite(array)]
         if (finite != np.rint(finite)).any():
             remedy = "Cut it into bins first, or use mutual_information.neighbours."

@@ -226,6 +226,10 @@ def estimate(
     check_rows(len(samples.labels), samples.n_classes)
     if samples.groups is not None and samples.groups.max() < 1:
         raise InputError("groups", "1 group", "at least two groups", "Neighbours come from other groups: leave it out.")
+    largest = int(np.bincount(samples.labels).max())
+    if chosen.k >= largest:
+        allowed = f"fewer than the {largest} rows of the largest class"
+        raise InputError("k", chosen.k, allowed, "Lower k: 3 to 10 are usual.")
     depth = min(_MOST_NEIGHBOURS, max(64, 8 * chosen.k * samples.n_classes))
     pairs = ([samples.x1], [samples.x2], [samples.x1, samples.x2])
     places = [places_of(sources, chosen.components, seed=seed) for sources in pairs]
