@@ -159,16 +159,16 @@ def _entry(pid: PID, n_rows: int, n_groups: int | None, n_clusters: list[int] | 
 
 
 def chance_levels(pid: PID) -> dict[str, float]:
-    """Return for each atom the 95th percentile of its null, shifted as the estimate was by its correction of bias.
+    """Return for each atom the 95th percentile of its null, less the bias that was taken off the estimate.
 
-    The null draws carry the bias of the sample as the raw atom does; the report draws both after correction.
+    A corrected atom is above its level just where the raw one is above the percentile, so levels and p-values agree.
     """
     null: Mapping[str, Any] = pid.null or {}
     levels = {}
     for name in ATOMS:
+        bias = 0.0 if pid.corrected is None else pid.atoms[name] - pid.corrected[name]
         values = np.asarray(null[name], dtype=np.float64)
-        shift = 0.0 if pid.corrected is None else float(values.mean())
-        levels[name] = float(np.quantile(values, CHANCE_QUANTILE, method="higher")) - shift
+        levels[name] = float(np.quantile(values, CHANCE_QUANTILE, method="higher")) - bias
     return levels
 
 

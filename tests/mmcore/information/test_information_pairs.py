@@ -180,3 +180,41 @@ def test_a_wrong_call_raises():
         estimate_dataset(ds, label="lable")
     with pytest.raises(InputError, match="clusters"):
         estimate_dataset(ds, options={"method": "clutters"})
+
+
+def test_chance_levels_and_p_values_agree():
+    found = estimate_dataset(planted_dataset(1500), options={"n_boot": 50, "n_null": 99}, seed=0)["pairs"][0]
+    for name in ATOMS:
+        beyond = found["corrected"][name] > found["null"][name] + 1e-6
+        assert beyond == (found["p_values"][name] <= 0.05), name
+    assert found["corrected"]["synergy"] > found["null"]["synergy"]
+    assert found["corrected"]["redundancy"] <= found["null"]["redundancy"]
+
+
+def test_a_pair_holds_its_bounds():
+    (pair,) = estimate_dataset(planted_dataset(), options={"n_boot": 0, "n_null": 0}, seed=0)["pairs"]
+    synergy, accuracy = pair["bounds"]["synergy"], pair["bounds"]["accuracy"]
+    assert synergy["lower"] <= pair["raw"]["synergy"] <= synergy["upper"]
+    assert max(synergy["lower_redundancy"], synergy["lower_uniqueness"]) <= synergy["lower"] + 1e-9
+    # the best classifier of both decides u, v and the exclusive or with errors of 5, 10 and 15 %
+    assert accuracy["lower"] <= 0.95 * 0.9 * 0.85 <= accuracy["upper"]
+    assert pair["null"] is None
+
+
+def test_other_estimators_stand_beside_it():
+    options = {"n_boot": 20, "n_null": 0, "compare": ("posteriors", "gaussian")}
+    (pair,) = estimate_dataset(planted_dataset(1500), options=options, seed=0)["pairs"]
+    other = pair["others"]["posteriors"]
+    assert other["status"] == "estimated"
+    assert other["largest"] == max(ATOMS, key=lambda name: pair["corrected"][name])
+    assert other["interval"]["synergy"][0] <= planted().synergy <= other["interval"]["synergy"][1]
+    assert pair["others"]["gaussian"]["status"] == "refused"
+
+
+def test_another_estimator_as_the_method():
+    options = {"method": "posteriors", "n_boot": 20, "n_null": 20}
+    (pair,) = estimate_dataset(planted_dataset(1500), options=options, seed=0)["pairs"]
+    assert pair["status"] == "estimated"
+    assert pair["corrected"]["synergy"] == pytest.approx(planted().synergy, abs=0.06)
+    assert pair["information"]["both"]["value"] == pytest.approx(sum(pair["corrected"].values()))
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
