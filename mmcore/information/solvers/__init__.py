@@ -1,12 +1,14 @@
 """The engines for the union information, and the one door to them: `union_many` prepares the tables and chooses.
 
-`auto` takes the closed form where two labels interact and the interior point where there are more. `cvxpy` is the
-program of the thesis on a generic conic solver, the independent reference.
+`auto` takes the closed form where two labels interact and the interior point where there are more, both in numpy and
+compiled code, or in torch on a device. `cvxpy` is the program of the thesis on a generic conic solver, the independent
+reference.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -40,21 +42,29 @@ SOLVERS = (
     Solver("cvxpy", "any table; options conic_solver, max_iter", "thesis equations 3.4-3.5; Diamond and Boyd 2016"),
 )
 
-_BATCH_CELLS = 4_000_000  # floats of one normal-matrix batch: 32 MB, a few of which are alive at once
+# Floats of one normal-matrix batch, a few of which are alive at once: 32 MB, or 512 MB on a device that has many cores.
+_BATCH_CELLS = 4_000_000
+_DEVICE_CELLS = 64_000_000
 
 
-def _solve_interior(parts: list[Part], tol: float, options: dict[str, Any]) -> list[Union]:
-    """Solve parts of the same shape together, as many at a time as fit."""
+def _solve_interior(parts: list[Part], tol: float, device: str | None, options: dict[str, Any]) -> list[Union]:
+    """Solve parts of the same shape together, as many at a time as fit; on a torch device if one is named."""
+    solve, cells = interior.union_information_many, _BATCH_CELLS
+    if device is not None:
+        from mmcore.information.solvers import interior_torch
+
+        solve = functools.partial(interior_torch.union_information_many, device=device)
+        cells = _BATCH_CELLS if device == "cpu" else _DEVICE_CELLS
     found: list[Union | None] = [None] * len(parts)
     shapes: dict[tuple[int, int, int], list[int]] = defaultdict(list)
     for k, part in enumerate(parts):
         shapes[len(part.a), len(part.b), part.a.shape[1]].append(k)
     for (n1, n2, labels), members in shapes.items():
-        size = max(1, _BATCH_CELLS // ((n1 + n2) * labels) ** 2)
+        size = max(1, cells // ((n1 + n2) * labels) ** 2)
         for start in range(0, len(members), size):
             chunk = members[start : start + size]
             a, b = np.stack([parts[k].a for k in chunk]), np.stack([parts[k].b for k in chunk])
-            for k, union in zip(chunk, interior.union_information_many(a, b, tol=tol, **options)):
+            for k, union in zip(chunk, solve(a, b, tol=tol, **options)):
                 found[k] = union
     return [union for union in found if union is not None]
 
@@ -79,13 +89,13 @@ def _solve_pairs(splits: list[Split]) -> list[tuple[float, float]]:
     return ends
 
 
-def _solve(parts: list[Part], solver: str, tol: float, options: dict[str, Any]) -> list[Union]:
+def _solve(parts: list[Part], solver: str, tol: float, device: str | None, options: dict[str, Any]) -> list[Union]:
     if solver == "cvxpy":
         return [convex.union_information(part.a, part.b, tol=tol, **options) for part in parts]
     if solver == "two_labels":
         labels = max(part.a.shape[1] for part in parts)
         raise InputError("solver", f"'two_labels' for {labels} labels", "at most 2 labels", "Use solver='auto'.")
-    return _solve_interior(parts, tol, options)
+    return _solve_interior(parts, tol, device, options)
 
 
 def _combine(found: Split, pairs: tuple[float, float], solved: list[Union | None], solver: str) -> Union:
@@ -158,13 +168,13 @@ def union_arrays_torch(
     """Return the union information of B joint tables of one shape, and I(X1,X2;Y) (B,), in bits, by torch.
 
     Args:
-        ps: (B, n1, n2, 2), each table summing to one.
-        solver: "auto" or "two_labels".
-        tol: not needed by the closed form.
-        device: of torch.
+        ps: (B, n1, n2, l), each table summing to one.
+        solver: "auto", "two_labels" or "interior".
+        tol, options: as in `union_many`.
+        device: of torch. The presolve and the certificates of more than two labels are computed by numpy all the same.
 
     Raises:
-        InputError: as `union_many`; for more than two labels, for another solver, or a device that is not here.
+        InputError: as `union_many`; for another solver, or a device that is not here.
 
     Example:
         >>> unions, both = union_arrays_torch(np.full((1, 2, 2, 2), 0.125))
@@ -172,14 +182,18 @@ def union_arrays_torch(
         True
     """
     check_options(solver, options)
-    if solver not in ("auto", "two_labels"):
-        raise InputError("backend", f"'torch' with solver '{solver}'", "solver 'auto'", "Use backend='numpy'.")
-    if ps.shape[3] != 2:
-        raise InputError("backend", f"'torch' for {ps.shape[3]} labels", "two labels", "Use backend='numpy'.")
+    if solver == "cvxpy":
+        allowed = "solver 'auto', 'two_labels' or 'interior'"
+        raise InputError("backend", f"'torch' with solver '{solver}'", allowed, "Use backend='numpy'.")
     from mmcore.information.solvers import two_labels_torch
 
-    curves, both = two_labels_torch.compare_curves(ps, device=device)
-    return _closed(curves, ps.shape[1] + ps.shape[2]), both
+    if ps.shape[3] == 2 and solver != "interior":
+        curves, both = two_labels_torch.compare_curves(ps, device=device)
+        return _closed(curves, ps.shape[1] + ps.shape[2]), both
+    two_labels_torch.check_device(device)
+    a, b = np.einsum("bijy->biy", ps), np.einsum("bijy->bjy", ps)
+    both = mutual_information_many(ps.reshape(len(ps), -1, ps.shape[3]))
+    return _from_engines(a, b, _unions(a, b, solver, tol, device, options)), both
 
 
 def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9, **options: Any) -> Unions:
@@ -200,7 +214,10 @@ def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9,
     check_options(solver, options)
     if a.shape[2] == 2 and solver in ("auto", "two_labels"):
         return _closed(two_labels.compare_curves(a, b), a.shape[1] + b.shape[1])
-    unions = _unions(a, b, solver, tol, options)
+    return _from_engines(a, b, _unions(a, b, solver, tol, None, options))
+
+
+def _from_engines(a: Float, b: Float, unions: list[Union]) -> Unions:
     lower, upper = (np.array([getattr(union, end) for union in unions]) for end in ("lower", "upper"))
     information1, information2 = mutual_information_many(a), mutual_information_many(b)
     with np.errstate(invalid="ignore"):  # an engine that failed leaves the interval (-inf, inf)
@@ -209,7 +226,12 @@ def union_arrays(a: Float, b: Float, *, solver: str = "auto", tol: float = 1e-9,
 
 
 def union_many(
-    tables: Sequence[tuple[Float, Float]], *, solver: str = "auto", tol: float = 1e-9, **options: Any
+    tables: Sequence[tuple[Float, Float]],
+    *,
+    solver: str = "auto",
+    tol: float = 1e-9,
+    device: str | None = None,
+    **options: Any,
 ) -> list[Union]:
     """Return the union information of each pair of tables (a, b), in bits; widths are not judged here.
 
@@ -217,6 +239,7 @@ def union_many(
         tables: pairs a (n1, l), b (n2, l) with the same label masses, each summing to one.
         solver: a name of `SOLVERS`.
         tol: width of the interval that is aimed at, bits.
+        device: of torch, for the interior point of more than two labels; None for compiled code.
         options: `max_iter` (interior, cvxpy), `conic_solver` (cvxpy).
 
     Raises:
@@ -230,19 +253,20 @@ def union_many(
     check_options(solver, options)
     splits = [split(a, b, closed_form=solver in ("auto", "two_labels")) for a, b in tables]
     pending = [part for found in splits for part in found.parts if part.exact is None]
-    solved = iter(_solve(pending, solver, tol, dict(options))) if pending else iter(())
+    solved = iter(_solve(pending, solver, tol, device, dict(options))) if pending else iter(())
     return [
         _combine(found, pairs, [None if part.exact is not None else next(solved) for part in found.parts], solver)
         for found, pairs in zip(splits, _solve_pairs(splits))
     ]
 
 
-def _unions(a: Float, b: Float, solver: str, tol: float, options: dict[str, Any]) -> list[Union]:
+def _unions(a: Float, b: Float, solver: str, tol: float, device: str | None, options: dict[str, Any]) -> list[Union]:
     """Return the unions of many tables, without a look at each of those that have nothing to presolve."""
     if solver == "cvxpy" or a.shape[2] < 3:
-        return union_many(list(zip(a, b)), solver=solver, tol=tol, **options)
+        return union_many(list(zip(a, b)), solver=solver, tol=tol, device=device, **options)
     plain = nothing_to_do(a, b)
     parts = [Part(1.0, first, second, None) for first, second in zip(a[plain], b[plain])]
-    solved = iter(_solve(parts, solver, tol, dict(options))) if parts else iter(())
-    rest = iter(union_many(list(zip(a[~plain], b[~plain])), solver=solver, tol=tol, **options))
+    solved = iter(_solve(parts, solver, tol, device, dict(options))) if parts else iter(())
+    split_up = union_many(list(zip(a[~plain], b[~plain])), solver=solver, tol=tol, device=device, **options)
+    rest = iter(split_up)
     return [next(solved) if done else next(rest) for done in plain.tolist()]

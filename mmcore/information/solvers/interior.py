@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 
-_MAX_ITERATIONS = 80
+MAX_ITERATIONS = 80
 _KERNEL_SIZE = 250  # largest n2 |Y| of the compiled code; LAPACK's blocks win above
 _ONE_THREAD = 200_000  # multiplications above which a matrix product may be shared among threads
-_AIM = 0.8  # share of the tolerance that is aimed at, so that adding parts up does not exceed it
+AIM = 0.8  # share of the tolerance that is aimed at, so that adding parts up does not exceed it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _small(a: Float, b: Float, tol: float, max_iter: int) -> tuple[list[Union], 
     out = np.zeros((n, 5))
     # A table that may not be written to is another type to numba, for which it would compile once more.
     a, b = (table if table.flags.carray else np.array(table, order="C") for table in (a, b))
-    arguments = (a, b, _AIM * tol * LN2, max_iter)
+    arguments = (a, b, AIM * tol * LN2, max_iter)
     scratch = (kernel.state(n1, n2, labels), kernel_newton.workspace(n1, n2, labels), best, out)
     if (n2 * labels) ** 2 * n1 * labels > _ONE_THREAD:
         with _threads().limit(limits=1, user_api="blas"):
@@ -96,14 +96,14 @@ def _large(a: Float, b: Float, tol: float, max_iter: int) -> tuple[Union, schur.
     best = schur.Best(np.full(a.shape, np.nan), np.full(b.shape, np.nan), np.zeros((len(a), len(b), a.shape[1])))
     runs = 1
     with _threads().limit(limits=1, user_api="blas"):
-        if not schur.run(a, b, best, tol=_AIM * tol, max_iter=max_iter):
+        if not schur.run(a, b, best, tol=AIM * tol, max_iter=max_iter):
             runs = 2
-            schur.run(a, b, best, tol=_AIM * tol, max_iter=max_iter, cautious=True)
+            schur.run(a, b, best, tol=AIM * tol, max_iter=max_iter, cautious=True)
     status = _status(best.upper - best.lower, tol, runs)
     return Union(best.lower, best.upper, status, "interior", best.iterations, best.residual), best
 
 
-def solve(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATIONS) -> Solution:
+def solve(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = MAX_ITERATIONS) -> Solution:
     """Return the optimum of one table: interval, coupling and dual point. `.q` is what a coupling is built from.
 
     Args:
@@ -130,7 +130,7 @@ def solve(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATI
     return Solution(union, q.transpose(1, 0, 2), beta, alpha) if swapped else Solution(union, q, alpha, beta)
 
 
-def coupling(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATIONS) -> Float:
+def coupling(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = MAX_ITERATIONS) -> Float:
     """Return q* (n1, n2, l) of one table: exactly its tables a and b, information within `tol` bits of the union's.
 
     Example:
@@ -142,7 +142,7 @@ def coupling(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITER
     return solve(a, b, tol=tol, max_iter=max_iter).q
 
 
-def union_information_many(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = _MAX_ITERATIONS) -> list[Union]:
+def union_information_many(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = MAX_ITERATIONS) -> list[Union]:
     """Return the union information of each table of a batch, in bits.
 
     Args:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 
+_MAX_ITERATIONS = 40
 _LARGEST_STEP = 4.0
 _UNDERFLOW = 1e-200
 _REGULAR = (1e-15, 1e-13, 1e-11)
@@ -143,14 +144,14 @@ def _advance(batch: _Batch, r1: Tensor, r2: Tensor, floor: float) -> None:
 
 
 def union_information_many(
-    a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = 40, device: Any = "cpu"
+    a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = interior.MAX_ITERATIONS, device: Any = "cpu"
 ) -> list[Union]:
     """Return the union information of each table of a batch, in bits, as `interior.union_information_many` does.
 
     Args:
         a, b: (B, n1, l) and (B, n2, l), each table summing to one, no empty symbols, same label masses.
         tol: width of the interval at which a table is done, bits; not judged here.
-        max_iter: iterations after which a table is handed to `interior`.
+        max_iter: as of `interior`, to which a table is handed after at most 40 iterations here.
         device: of torch; it must have float64.
 
     Example:
@@ -164,7 +165,8 @@ def union_information_many(
     kept = leave_out(a, b, 2e-4 * tol)
     to_device = [torch.as_tensor(table, dtype=torch.float64, device=device) for table in kept]
     batch, rows = _Batch(*to_device), np.arange(len(a))
-    for iteration in range(max_iter + 1):
+    most = min(max_iter, _MAX_ITERATIONS)
+    for iteration in range(most + 1):
         weighted = batch.w[..., None] * batch.pi
         r1, r2 = batch.a - weighted.sum(dim=2), batch.b - weighted.sum(dim=1)
         left = r1.abs().amax(dim=(1, 2)).maximum(r2.abs().amax(dim=(1, 2)))
@@ -176,19 +178,21 @@ def union_information_many(
             lower = lower_bound(*complete(alpha, beta, first, second), first, second).tolist()
             upper = upper_bound(q, first, second).tolist()
             for at, k in enumerate(np.flatnonzero(near).tolist()):
-                if upper[at] - lower[at] <= tol:
+                if upper[at] - lower[at] <= interior.AIM * tol:
                     done[k] = True
                     found[rows[k]] = Union(
                         lower[at], upper[at], "solved", "interior_torch", iteration, float(error[at])
                     )
         keep = torch.as_tensor(~done, device=batch.w.device)
         batch.keep(keep)
-        if done.all() or iteration == max_iter:
+        if done.all() or iteration == most:
             break
         _advance(batch, r1[keep], r2[keep], 0.05 * tol * LN2)
         rows = rows[~done]
     missing = [k for k, union in enumerate(found) if union is None]
     if missing:
-        for k, union in zip(missing, interior.union_information_many(a[missing], b[missing], tol=tol)):
+        for k, union in zip(
+            missing, interior.union_information_many(a[missing], b[missing], tol=tol, max_iter=max_iter)
+        ):
             found[k] = union
     return [union for union in found if union is not None]

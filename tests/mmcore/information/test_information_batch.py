@@ -105,11 +105,59 @@ def test_torch_agrees_with_numpy(shape, alpha):
     assert values(pid.decompose_many(ps, backend="torch")).tolist() == atoms.tolist()
 
 
+def with_something_to_presolve(shape, size, alpha=1.0):
+    """Return tables of which the first have empty symbols, equal posteriors, a label alone and two labels alone."""
+    ps = batch(shape, size, alpha=alpha)
+    ps[0, 1], ps[0, :, 0] = 0.0, 0.0  # empty symbols
+    ps[1] = ps[1, :, :, :1] * np.arange(1, shape[2] + 1)  # all posteriors equal: nothing is known
+    ps[2, 0, :, 1:], ps[2, 1:, :, 0] = 0.0, 0.0  # the first symbol says "label 0": a component of one label
+    ps[3, 0, :, 2:], ps[3, 1:, :, :2] = 0.0, 0.0  # labels 0 and 1 interact with each other only
+    ps[4, :, :, 1] = 0.0  # a label without mass
+    ps[5, 1:] = 0.0  # one symbol of a source
+    return ps / ps.sum(axis=(1, 2, 3), keepdims=True)
+
+
+def agree(ps, **options):
+    expected, gaps = pid.atoms_many(ps)
+    atoms, other_gaps = pid.atoms_many(ps, backend="torch", **options)
+    assert max(gaps.max(), other_gaps.max()) <= 1e-9
+    # Each atom is in its own interval around the truth, so two differ by the sum of the gaps at most.
+    assert (np.abs(atoms - expected) <= (gaps + other_gaps + 1e-12)[:, None]).all()
+    assert values(pid.decompose_many(ps, backend="torch", **options)).tolist() == atoms.tolist()
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.1])
+@pytest.mark.parametrize("shape", [(2, 2, 3), (4, 3, 5), (3, 5, 4)], ids=str)
+def test_torch_agrees_for_more_labels(shape, alpha):
+    agree(with_something_to_presolve(shape, 30, alpha))
+
+
+def test_torch_solves_what_is_not_presolved_and_closed_forms_stay():
+    found = pid.decompose_many(with_something_to_presolve((4, 3, 5), 12), backend="torch")
+    assert sum(result.solver == "interior_torch" for result in found) >= 6
+    assert found[1].solver == "presolve" and found[1].total < 1e-12
+    assert found[3].solver == "interior_torch+two_labels"
+
+
+def test_torch_takes_tables_of_several_shapes():
+    ps = [batch(shape, 1, seed=k)[0] for k, shape in enumerate([(2, 2, 3), (3, 2, 2), (2, 2, 3), (3, 3, 4)])]
+    assert values(pid.decompose_many(ps, backend="torch")) == pytest.approx(values(pid.decompose_many(ps)), abs=2e-9)
+
+
+def test_a_torch_run_cut_short_is_not_certified():
+    with pytest.raises(pid.NotCertified):
+        pid.decompose_many(batch((3, 3, 4), 3), backend="torch", max_iter=3)
+
+
 @pytest.mark.gpu
-def test_a_gpu_agrees_with_numpy():
-    ps = batch((6, 5, 2), 2000)
-    atoms, _ = pid.atoms_many(ps, backend="torch", device="cuda")
-    assert atoms == pytest.approx(pid.atoms_many(ps)[0], abs=1e-12)
+@pytest.mark.parametrize("shape", [(6, 5, 2), (4, 3, 5), (10, 10, 5)], ids=str)
+def test_a_gpu_agrees_with_numpy(shape):
+    if shape[2] > 2:
+        agree(with_something_to_presolve(shape, 2000), device="cuda")
+    else:
+        ps = batch(shape, 2000)
+        atoms, _ = pid.atoms_many(ps, backend="torch", device="cuda")
+        assert atoms == pytest.approx(pid.atoms_many(ps)[0], abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +173,3 @@ def test_backends_that_are_not_there(options, argument, received):
     with pytest.raises(InputError) as caught:
         pid.decompose_many(batch((2, 2, 2), 2), **options)
     assert (caught.value.argument, caught.value.received) == (argument, received)
-
-
-def test_torch_takes_two_labels_only():
-    with pytest.raises(InputError) as caught:
-        pid.decompose_many(batch((2, 2, 3), 2), backend="torch")
-    assert caught.value.received == "'torch' for 3 labels"
