@@ -19,8 +19,12 @@ from rich.console import Console
 from benchmarks import peers, report
 from benchmarks.cases import BROJA_SHARE, CASES, DENSE, Case
 
-LIMIT_SECONDS = 12.0
 TOTAL_SECONDS = 540.0
+
+
+def _hopeless(case: Case, reached: tuple[int, float] | None) -> bool:
+    """Return whether a peer that reached its limit, (cells, seconds), cannot end here: no time grows slower than cells."""
+    return reached is not None and case.limit / reached[1] <= case.cells / reached[0]
 
 
 def measure(
@@ -28,7 +32,7 @@ def measure(
     tables: Path,
     chosen: tuple[peers.Peer, ...],
     refused: dict[str, str],
-    limited: dict[str, int],
+    limited: dict[str, tuple[int, float]],
     stop: float,
 ) -> dict[str, dict[str, Any]]:
     """Return what each peer did on one case; a peer that a smaller table took past its limit is not asked again."""
@@ -36,14 +40,14 @@ def measure(
     for peer in chosen:
         if peer.name in refused:
             found[peer.name] = {"failed": refused[peer.name]}
-        elif case in DENSE and case.cells >= limited.get(peer.name, case.cells + 1):
-            found[peer.name] = {"limit": LIMIT_SECONDS, "skipped": True}
+        elif case in DENSE and _hopeless(case, limited.get(peer.name)):
+            found[peer.name] = {"limit": limited[peer.name][1], "skipped": True}
         elif time.monotonic() > stop and peer.name != "ours":
             found[peer.name] = {"failed": "the run's time was over"}
         else:
-            found[peer.name] = peers.run(peer, tables, LIMIT_SECONDS)
+            found[peer.name] = peers.run(peer, tables, case.limit)
             if "limit" in found[peer.name] and case in DENSE and peer.name != "ours":
-                limited[peer.name] = min(case.cells, limited.get(peer.name, case.cells))
+                limited[peer.name] = (case.cells, case.limit)
     known = case.name in BROJA_SHARE and "seconds" in found.get("clarabel", {})
     if "broja" in refused and known:
         found["broja"] = {"seconds": BROJA_SHARE[case.name] * found["clarabel"]["seconds"]}

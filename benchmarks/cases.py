@@ -22,7 +22,15 @@ SEED = 0
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A row: its name, its tables, and the least ratio to the best peer that is aimed at (None: no goal)."""
+    """A row of the benchmark.
+
+    Attributes:
+        name, shape, size, table: its tables: random ones, or the one that a function returns.
+        goal: the least ratio of the best peer to ours that is aimed at; None for no goal.
+        seconds: the most CPU seconds of ours that are aimed at; None for no goal.
+        limit: CPU seconds after which a peer is stopped.
+        quick: whether `--quick` has it.
+    """
 
     name: str
     shape: tuple[int, int, int]
@@ -30,6 +38,8 @@ class Case:
     goal: float | None = None
     table: Callable[[], Float] | None = None
     quick: bool = False
+    seconds: float | None = None
+    limit: float = 12.0
 
     @property
     def cells(self) -> int:
@@ -86,8 +96,10 @@ DENSE = (
     Case("50x50x2", (50, 50, 2)),
     Case("50x50x5", (50, 50, 5), goal=25),
     Case("100x100x2", (100, 100, 2), goal=2000),
-    Case("100x100x5", (100, 100, 5), goal=100),
-    Case("100x100x10", (100, 100, 10)),
+    Case("100x100x5", (100, 100, 5), goal=100, limit=40.0),
+    Case("100x100x10", (100, 100, 10), limit=60.0),
+    Case("200x200x10", (200, 200, 10), seconds=10.0, limit=60.0),
+    Case("500x500x5", (500, 500, 5), seconds=20.0, limit=60.0),
 )
 BATCHES = (
     Case("2x2x2 x 10,000", (2, 2, 2), 10_000, goal=300, quick=True),

@@ -58,4 +58,5 @@ def row(case: Case, found: dict[str, dict[str, Any]]) -> list[str]:
     times = [found[peer.name]["seconds"] for peer in PEERS[1:] if "seconds" in found.get(peer.name, {})]
     best = f"{min(times) / certified['seconds']:.3g}" if times and "seconds" in certified else "-"
     goal = "" if case.goal is None else f" ({case.goal:g})"
+    goal += "" if case.seconds is None else f" (ours < {case.seconds:g} s)"
     return [case.name, own, *cells, best + goal]

@@ -112,43 +112,51 @@ def _multiply_rows(x: Float, first: int, last: int) -> Float:
 
 
 @compiled
-def cholesky_small(matrix: Float, start: int, stop: int) -> None:
-    """Factorise matrix[start:stop, start:stop] in place (lower); a lost pivot becomes huge."""
-    for k in range(start, stop):
-        pivot = matrix[k, k]
-        pivot = math.sqrt(pivot) if pivot > _PIVOT else 1e64
-        matrix[k, k] = pivot
-        for r in range(k + 1, stop):
-            matrix[r, k] /= pivot
-        for r in range(k + 1, stop):
-            factor = matrix[r, k]
-            if factor != 0.0:
-                for t in range(k + 1, r + 1):
-                    matrix[r, t] -= factor * matrix[t, k]
+def _factor_rows(matrix: Float, start: int, stop: int, upper: Float, row: Float) -> None:
+    """Factorise matrix[start:stop, start:stop] in place (lower), row by row; a lost pivot becomes huge.
+
+    `upper` (stop - start, stop - start) is left with the transposed factor above zeros. The innermost loops run over
+    scratch from index 0, several numbers at a time: elsewhere numba cannot exclude negative indices.
+    """
+    size = stop - start
+    clear(upper)
+    for r in range(size):
+        for t in range(r + 1):
+            row[t] = matrix[start + r, start + t]
+        for k in range(r):
+            value = row[k] / upper[k, k]
+            upper[k, r] = value
+            for t in range(r + 1):
+                row[t] -= value * upper[k, t]
+        upper[r, r] = math.sqrt(row[r]) if row[r] > _PIVOT else 1e64
+        for t in range(r + 1):
+            matrix[start + r, start + t] = upper[t, r]
 
 
 @compiled
 def cholesky(matrix: Float) -> None:
     """Factorise a symmetric matrix of unit diagonal in place (lower triangle), by blocks of columns."""
     m = len(matrix)
-    if m <= 2 * _BLOCK:
-        cholesky_small(matrix, 0, m)
-        return
-    for start in range(0, m, _BLOCK):
-        stop = min(start + _BLOCK, m)
-        cholesky_small(matrix, start, stop)
+    width = m if m <= 2 * _BLOCK else _BLOCK
+    upper, row = np.empty((width, width)), np.empty(width)
+    for start in range(0, m, width):
+        stop = min(start + width, m)
+        _factor_rows(matrix, start, stop, upper, row)
         if stop == m:
             break
-        panel = np.empty((m - stop, stop - start))
-        for r in range(stop, m):
-            for k in range(start, stop):
-                value = matrix[r, k] / matrix[k, k]
-                matrix[r, k] = value
-                panel[r - stop, k - start] = value
-                for t in range(k + 1, stop):
-                    matrix[r, t] -= value * matrix[t, k]
-        for first in range(0, m - stop, 2 * _BLOCK):
-            last = min(first + 2 * _BLOCK, m - stop)
+        panel = np.empty((m - stop, width))
+        for r in range(m - stop):
+            for k in range(width):
+                row[k] = matrix[stop + r, start + k]
+            for k in range(width):
+                value = row[k] / upper[k, k]
+                panel[r, k] = value
+                for t in range(width):
+                    row[t] -= value * upper[k, t]
+            for k in range(width):
+                matrix[stop + r, start + k] = panel[r, k]
+        for first in range(0, m - stop, 2 * width):
+            last = min(first + 2 * width, m - stop)
             product = _multiply_rows(panel, first, last)
             for r in range(last - first):
                 for t in range(last):
@@ -220,13 +228,13 @@ def factorise(work: Newton, b: Float) -> None:
     n1, n2, labels = work.pi.shape
     m = n2 * labels
     blocks1, cross, schur = work.blocks, work.cross, work.schur
-    blocks2 = np.empty((n2, labels, labels))
+    blocks2, upper, row = np.empty((n2, labels, labels)), np.empty((labels, labels)), np.empty(labels)
     _assemble(work, blocks2, b)
     for i in range(n1):
         for y in range(labels):
             for z in range(labels):
                 blocks1[i, y, z] *= work.scale1[i, y] * work.scale1[i, z]
-        cholesky_small(blocks1[i], 0, labels)
+        _factor_rows(blocks1[i], 0, labels, upper, row)
     for k in range(m):
         for i in range(n1):
             for y in range(labels):
