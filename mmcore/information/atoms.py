@@ -105,6 +105,10 @@ class PID:
         _SET(self, "__dict__", _content(values[:, place].tolist(), engine, tables[place]))
         return getattr(self, name)
 
+    def __hash__(self) -> int:
+        """Return a hash that equal results share; the diagnostics are mappings, which have none."""
+        return hash((self.redundancy, self.unique1, self.unique2, self.synergy, self.status, self.method))
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the content of this result alone, without its batch."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

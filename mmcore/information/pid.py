@@ -95,13 +95,17 @@ def _marginals(ps: Float) -> tuple[Float, Float]:
 
 def _assemble(both: Float, union: Unions) -> Float:
     """Return (7, B): the atoms, gap, lower and upper of tables with I(X1,X2;Y) = `both` and that union information."""
-    information1, information2, value, lower, upper, _ = union
+    value, lower, upper = union.value, union.lower, union.upper
+    # so it is, but for the last digit: no information is negative, and both sources hold what each one holds
+    information1, information2 = np.maximum(union.information1, 0.0), np.maximum(union.information2, 0.0)
     larger = np.maximum(information1, information2)
-    both = np.maximum(both, larger)  # so it is, but for the last digit
+    both = np.maximum(both, larger)
     # p itself is a coupling, and every coupling holds both sources: these two bounds are always valid.
-    upper = np.minimum(upper, both)
+    upper = np.maximum(np.minimum(upper, both), larger)
     lower = np.minimum(np.maximum(lower, larger), upper)
-    value = np.minimum(np.maximum(value, lower), upper)
+    # Sources that are independent given the label hold at most the sum of the two: no atom is negative by rounding.
+    value = np.minimum(np.minimum(np.maximum(value, lower), upper), information1 + information2)
+    lower = np.fmin(lower, value)  # of an engine that failed there is no value, and the interval stands
     redundancy = information1 + information2 - value
     atoms = (redundancy, value - information2, value - information1, both - value)
     return np.array([*atoms, upper - lower, lower, upper])
@@ -145,7 +149,9 @@ def attempt_many(
 
 def _attempt_batch(ps: Float, solver: str, tol: float, options: dict[str, Any]) -> list[PID | NotCertified]:
     values, unions = _solve_batch(ps, solver, tol, **options)
-    return results(values, unions or _CLOSED, ps, tol)
+    tables = ps.view()
+    tables.flags.writeable = False  # a result's table answers for its atoms
+    return results(values, unions or _CLOSED, tables, tol)
 
 
 def _by_shape(tables: Float | Sequence[Float]) -> list[tuple[Sequence[int], Float]]:
@@ -255,7 +261,7 @@ def decompose_many(
     Args:
         ps: (B, |X1|, |X2|, |Y|) or a sequence of tables of any shapes.
         method, solver, tol, options: as in `decompose`.
-        backend: "numpy", or "torch" (two labels, float64).
+        backend: "numpy", or "torch" (float64, any number of labels; worth it on a GPU).
         device: where torch computes: "cpu", "cuda", ...
 
     Raises:

@@ -24,6 +24,7 @@ from mmcore.errors import InputError
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
+_LARGEST = 1e100
 _MAX_NAMES = 4096  # indicator columns: beyond this it is raw text rather than a column of names
 
 
@@ -82,7 +83,8 @@ def features(x: Any, argument: str) -> Float:
     """Return `x` as a float64 matrix (N, d), flattened; one column of names becomes indicator columns.
 
     Raises:
-        InputError: for a scalar, no rows, non-finite numbers, a constant source, or what is no number.
+        InputError: for a scalar, no rows, non-finite numbers, a constant source, magnitudes beyond 1e100 or below
+            1e-100, or what is no number.
 
     Example:
         >>> features(["a", "b", "a"], "x1").tolist()
@@ -99,8 +101,19 @@ def features(x: Any, argument: str) -> Float:
     if matrix.shape[1] == 0 or ((matrix[-1] == matrix[0]).all() and (matrix == matrix[0]).all()):
         received = f"a constant source ({matrix.shape[1]} columns, {len(matrix)} equal rows)"
         raise InputError(argument, received, "at least two distinct rows", "Leave this source out: it tells nothing.")
+    _check_range(matrix, argument)
     # equal rows must be equal bytes, and -0.0 is 0.0: only then is another copy needed
     return matrix + 0.0 if array.dtype.kind == "f" and (np.signbit(matrix) & (matrix == 0.0)).any() else matrix
+
+
+def _check_range(matrix: Float, argument: str) -> None:
+    """Raise where squares of a column, which every standard deviation takes, leave the range of float64."""
+    size = np.maximum(matrix.max(axis=0), -matrix.min(axis=0))
+    wrong = np.flatnonzero((size > _LARGEST) | ((size < 1.0 / _LARGEST) & (size > 0.0)))
+    if wrong.size:
+        received = f"magnitudes of {size[wrong[0]]:.3g} in column {int(wrong[0])}"
+        allowed = f"zero, or {1.0 / _LARGEST:g} to {_LARGEST:g}"
+        raise InputError(argument, received, allowed, "Give the column another unit: information has none.")
 
 
 def real_matrix(array: NDArray[Any], argument: str) -> NDArray[Any]:

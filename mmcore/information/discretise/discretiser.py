@@ -17,6 +17,7 @@ Fits and projections run on one thread: how many threads share a sum decides its
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,11 @@ def fit(
 
     projection = _principal_axes(z, components, seed)
     model = KMeans(n_clusters, n_init=_RESTARTS, max_iter=100, random_state=stream_seed(seed, "kmeans"))
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # rows that differ by less than k-means can tell (beside an outlier) make fewer clusters: these are kept
+        warnings.filterwarnings("ignore", message="Number of distinct clusters")
         model.fit(z if projection is None else z @ projection)
     centroids = np.asarray(model.cluster_centers_, dtype=np.float64)
+    if len(found := np.unique(model.labels_)) < len(centroids):
+        centroids = centroids[found]
     return Discretiser(kind, columns, mean, scale, projection, centroids, None, lossless=False)

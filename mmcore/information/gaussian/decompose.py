@@ -50,14 +50,19 @@ def union_of(found: Channel, measure: str, tol: float) -> GaussianUnion:
 def assemble(found: Channel, union: GaussianUnion, measure: str, **fields: Any) -> PID:
     """Return the decomposition of whitened channels whose union information is known."""
     diagnostics = {"measure": measure, "solver_status": union.status, **fields.pop("diagnostics", {})}
+    # so it is, but for the last digit: both sources hold what each one holds, and the union no more than both
+    larger = max(found.information1, found.information2)
+    both = max(found.both, larger)
+    upper = max(min(union.upper, both), larger)
+    lower = min(max(union.lower, larger), upper)
     return PID(
-        redundancy=found.information1 + found.information2 - union.upper,
-        unique1=union.upper - found.information2,
-        unique2=union.upper - found.information1,
-        synergy=found.both - union.upper,
-        gap=union.upper - union.lower,
-        union_lower=union.lower,
-        union_upper=union.upper,
+        redundancy=found.information1 + found.information2 - upper,
+        unique1=upper - found.information2,
+        unique2=upper - found.information1,
+        synergy=both - upper,
+        gap=upper - lower,
+        union_lower=lower,
+        union_upper=upper,
         solver="closed form" if measure == "mmi" else "gaussian barrier",
         iterations=union.iterations,
         method="gaussian",

@@ -69,6 +69,14 @@ def _names(array: NDArray[Any]) -> bool:
     return array.dtype.kind == "O" and all(isinstance(value, (str, bool)) for value in array)
 
 
+def _source(x: Any, argument: str) -> Float:
+    """Return the features; of a column of names without the first indicator, which follows from the others."""
+    array = as_array(x, argument)
+    found = features(array, argument)
+    names = array.dtype.kind in "UTSO" and array.size == len(array) and isinstance(array.flat[0], str | bytes)
+    return found[:, 1:] if names and found.shape[1] > 1 else found
+
+
 def _check_columns(values: Float, argument: str) -> None:
     """Raise where columns of one block are constant or follow linearly from others, naming them."""
     from scipy.linalg import qr
@@ -114,7 +122,7 @@ def check_rows(x1: Any, x2: Any, y: Any, groups: Any, ridge: float) -> GaussianR
         mmcore.errors.InputError: x2: received constant columns 1; allowed: columns that vary. Leave them out, or pass \
 for example ridge=1e-3.
     """
-    first, second = features(x1, "x1"), features(x2, "x2")
+    first, second = _source(x1, "x1"), _source(x2, "x2")
     third, notes = target(y)
     for argument, block in (("x2", second), ("y", third)):
         if len(block) != len(first):

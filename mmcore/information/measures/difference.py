@@ -63,9 +63,13 @@ def delta_information(p: Float) -> float:
     share = np.divide(1.0, label, out=np.zeros_like(label), where=label > 0)
     independent = p.sum(axis=1)[:, None, :] * p.sum(axis=0)[None, :, :] * share
     pair, total = p.sum(axis=2, keepdims=True), independent.sum(axis=2, keepdims=True)
-    # where p has mass the independent model has, so no pair that counts divides by zero
-    decoded = np.divide(independent * pair, total, out=np.zeros_like(p), where=total > 0)
-    return float(rel_entr(p, decoded).sum() / LN2)
+    # Where p has mass the independent model has, but for products that underflow: a cell of such mass (below 1e-150)
+    # adds less than the last digit of the rest.
+    posterior = np.divide(independent, total, out=np.zeros_like(p), where=total > 0)
+    seen = (p > 0) & (posterior > 0)
+    decoded = (posterior * pair)[seen]
+    counted = decoded > 0
+    return float(rel_entr(p[seen][counted], decoded[counted]).sum() / LN2)
 
 
 def ci(p: Float) -> PID:
