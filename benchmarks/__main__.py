@@ -23,7 +23,7 @@ TOTAL_SECONDS = 540.0
 
 
 def _hopeless(case: Case, reached: tuple[int, float] | None) -> bool:
-    """Return whether a peer that reached its limit, (cells, seconds), cannot end here: no time grows slower than cells."""
+    """Return whether a peer that reached its limit, (cells, seconds), cannot end here: time grows faster than cells."""
     return reached is not None and case.limit / reached[1] <= case.cells / reached[0]
 
 
