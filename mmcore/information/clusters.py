@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import PID
-from mmcore.information.discretise import KINDS, cross_fit, fold_units, n_distinct
+from mmcore.information.discretise import KINDS, check_folds, cross_fit, fold_units, n_distinct
 from mmcore.information.pid import decompose
 from mmcore.information.samples import Samples, check_number, check_samples
 from mmcore.information.uncertainty.adequacy import check_bias
@@ -183,6 +183,8 @@ def _table(samples: Samples, options: Options, seed: int) -> tuple[Codes, tuple[
         for x, k in zip(sources, wanted)
     ]
     (symbols1, fitted1), (symbols2, fitted2) = found
+    if folds is not None and samples.groups is not None and not (fitted1.lossless and fitted2.lossless):
+        check_folds(folds, samples.labels)
     n1, n2 = fitted1.n_symbols, fitted2.n_symbols
     check_rows(n_rows, (n1, n2, samples.n_classes), options)
     record = {

@@ -5,7 +5,7 @@ table of symbols of rows read in pieces.
 """
 
 from mmcore.information.discretise.discretiser import KINDS, Discretiser, cube_root_bins, fit, n_distinct
-from mmcore.information.discretise.folds import cross_fit, fold_units, matched
+from mmcore.information.discretise.folds import check_folds, cross_fit, fold_units, matched
 from mmcore.information.discretise.histogram import Histogram, RowChunks, accumulate
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Histogram",
     "RowChunks",
     "accumulate",
+    "check_folds",
     "cross_fit",
     "cube_root_bins",
     "fit",

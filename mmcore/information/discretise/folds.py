@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcore.errors import InputError
 from mmcore.information.discretise.discretiser import FIT_ROWS, Discretiser, fit
 from mmcore.seeds import stream
 
@@ -38,6 +39,33 @@ def fold_units(groups: Codes | None, n_rows: int, n_folds: int, *, seed: int) ->
         fold_of[unit] = load.argmin()
         load[fold_of[unit]] += sizes[unit]
     return fold_of[units]
+
+
+def check_folds(folds: Codes, labels: Codes) -> None:
+    """Raise where most rows are of classes that occur in one fold only: the fold of a row then tells its label.
+
+    What is fitted for a fold has not seen the fold's classes, differs from fold to fold, and so gives the label away.
+
+    Args:
+        folds: (N,) from `fold_units` with groups; labels: (N,) codes.
+
+    Raises:
+        InputError: with the share of such rows.
+
+    Example:
+        >>> check_folds(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+        >>> check_folds(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]))
+        Traceback (most recent call last):
+        mmcore.errors.InputError: groups: received groups whose folds hold 100 % ...
+    """
+    _, member = np.unique(labels, return_inverse=True)
+    seen = np.zeros((int(member.max()) + 1, int(folds.max()) + 1), dtype=bool)
+    seen[member, folds] = True
+    alone = float((seen.sum(axis=1) == 1)[member].mean())
+    if folds.max() > 0 and alone > 0.5:
+        received = f"groups whose folds hold {100 * alone:.0f} % of the rows' classes alone"
+        remedy = "Pass the unit of leakage (person, film), not the label, or leave groups out."
+        raise InputError("groups", received, "classes that occur in several groups", remedy)
 
 
 def matched(reference: Discretiser, other: Discretiser, x: Float) -> Codes:

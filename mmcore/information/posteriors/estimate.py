@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS, PID
-from mmcore.information.discretise import n_distinct
+from mmcore.information.discretise import check_folds, n_distinct
 from mmcore.information.posteriors.crossfit import CrossFitted, Plan, cross_fit, outer_folds
 from mmcore.information.posteriors.options import Options, check_resamples, check_rows, read_options
 from mmcore.information.posteriors.symbols import View, choose_symbols, view_of
@@ -70,6 +70,8 @@ def _fitted_views(
     if not missing:
         return [view for view in kept if view is not None], [None, None, None]
     folds = outer_folds(samples.labels, samples.groups, options.n_folds, seed=seed)
+    if samples.groups is not None:
+        check_folds(folds, samples.labels)
     plan = Plan(options.classifier, options.calibration, options.components, options.max_fit_rows)
     asked = tuple(_VIEWS[place] for place in missing)
     sources = (samples.x1, samples.x2)
