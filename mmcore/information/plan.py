@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmcore.data import Dataset
 from mmcore.errors import InputError, unknown_name
 from mmcore.information import clusters
-from mmcore.information.discretise import fold_units
+from mmcore.information.discretise.folds import check_folds, fold_units
 from mmcore.information.encode import Distinct, Encoded, encode, look
 from mmcore.information.estimators import find_estimator
 from mmcore.information.samples import codes
@@ -128,7 +128,10 @@ class Plan:
             seed = stream_seed(self.seed, "symbols", source.name)
             folds = None
             if options.n_folds > 1:
-                folds = fold_units(self.group_codes(rows), len(rows), options.n_folds, seed=self.seed)
+                groups = self.group_codes(rows)
+                folds = fold_units(groups, len(rows), options.n_folds, seed=self.seed)
+                if groups is not None:
+                    check_folds(folds, self.target.codes[rows])
             distinct = self.look(source, rows)
             if n_clusters > options.max_clusters:
                 distinct = look(source, rows, n_clusters)

@@ -121,3 +121,15 @@ def test_a_wrong_option_is_named():
         read_options({"rows": "held_out"})
     with pytest.raises(InputError, match="clusters"):
         read_options({"compare": ["posterior"]})
+
+
+def test_groups_that_are_the_label_are_refused():
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 5, 600)
+    ds = from_arrays(
+        {"a": generator.normal(size=(600, 3)), "b": generator.normal(size=(600, 3))},
+        labels=y, groups=[f"class {k}" for k in y], split=["train"] * 600, name="own",
+    )  # fmt: skip
+    found = estimate_dataset(ds, options={"n_boot": 0, "n_null": 0}, seed=0)
+    assert found["pairs"][0]["status"] == "refused"
+    assert "not the label" in found["pairs"][0]["reason"]
