@@ -28,6 +28,10 @@ _LARGEST = 1e100
 _MAX_NAMES = 4096  # indicator columns: beyond this it is raw text rather than a column of names
 
 
+class TooFewRows(InputError):  # noqa: N818 - the name says what is wrong, as NotCertified does
+    """An estimator refuses: too few rows for the alphabet, the classes or the features it was given."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Samples:
     """Rows ready for an estimator: x1 (N, d1), x2 (N, d2), labels and groups as codes.
