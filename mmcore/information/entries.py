@@ -33,12 +33,13 @@ SUMS = {"first": (1, 1, 0, 0), "second": (1, 0, 1, 0), "both": (1, 1, 1, 1)}
 _KEPT = ("lossless", "n_folds", "n_resamples_failed", "n_permutations_failed")
 
 
-def value_entry(raw: Float, draws: Float, level: float) -> dict[str, Any]:
+def value_entry(raw: Float, draws: Float, level: float, *, correct: bool = True) -> dict[str, Any]:
     """Return one corrected value with its interval; the raw one and no interval where nothing was drawn."""
     if len(draws) == 0:
         return {"value": float(raw[0]), "raw": float(raw[0]), "interval": None}
     ends = interval(raw, draws, level)[0]
-    return {"value": float(corrected(raw, draws)[0]), "raw": float(raw[0]), "interval": ends.tolist()}
+    value = corrected(raw, draws) if correct else raw
+    return {"value": float(value[0]), "raw": float(raw[0]), "interval": ends.tolist()}
 
 
 def alone(plan: Plan, source: Source) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def alone(plan: Plan, source: Source) -> dict[str, Any]:
             list(resampled_counts(cells, n_cells, plan.group_codes(rows), plan.options.n_boot, seed=seed))
         )
         draws = mutual_information_many((tables / tables.sum(axis=1, keepdims=True)).reshape(shape))[:, None]
-    entry = value_entry(raw, draws, options.level)
+    entry = value_entry(raw, draws, options.level, correct=options.correction != "none")
     return {**entry, "status": "estimated", "reason": None, "n_rows": len(rows), "clusters": found.n_symbols}
 
 
@@ -113,15 +114,19 @@ def _of_features(
     plan: Plan, method: str, first: Source, second: Source, rows: Codes, labels: Codes, seed: int
 ) -> dict[str, Any]:
     """Return the entry of an estimator that wants the features themselves: they stand in memory for it."""
-    groups = plan.group_codes(rows)
-    found = find_estimator(method).load()(
+    groups, estimator = plan.group_codes(rows), find_estimator(method)
+    shared = dataclasses.asdict(plan.options.clusters)
+    # a linear estimator of numbers has no use for their bins
+    numbers = plan.target.numbers if method == "gaussian" else None
+    found = estimator.load()(
         first.take(rows),
         second.take(rows),
-        labels,
+        labels if numbers is None else numbers[rows],
         groups=groups,
         seed=seed,
         n_boot=plan.options.n_boot,
         n_null=plan.options.n_null,
+        **{name: shared[name] for name in estimator.takes},
     )
     information = {name: _sum(found, weights) for name, weights in SUMS.items()}
     entry = _entry(found, len(rows), None if groups is None else int(groups.max()) + 1, None)
@@ -204,7 +209,7 @@ def _other(
     except (InputError, NotCertified) as error:
         return {"status": "refused", "reason": str(error)}
     values = entry["corrected"] or entry["raw"]
-    kept = {name: entry[name] for name in ("status", "reason", "raw", "corrected", "interval")}
+    kept = {name: entry[name] for name in ("status", "reason", "raw", "corrected", "interval", "null", "p_values")}
     return {**kept, "largest": max(ATOMS, key=lambda name: values[name])}
 
 

@@ -52,7 +52,11 @@ def _reach(target: Target | Exception, modalities: list[str], found: Mapping[str
         empty = dict.fromkeys(("information", "lower", "upper"))
         return {"modalities": modalities, **empty, "status": "refused", "reason": found["reason"]}
     value = found["information"]["both"] if len(modalities) == 2 else found
-    low, high = value["interval"] or (value["value"], value["value"])
+    if value["interval"] is None:
+        reason = "no interval of the information was drawn, and bounds at one value would be too sure of it"
+        empty = {"information": value["value"], "lower": None, "upper": None}
+        return {"modalities": modalities, **empty, "status": "refused", "reason": reason}
+    low, high = value["interval"]
     top = target.entropy
     # Information lies between 0 and H(Y): an interval is met with that range before it enters the bounds.
     inside = [min(max(end, 0.0), top) for end in (low, high)]
@@ -186,6 +190,9 @@ def _label(column: str, task: str, classes: list[str], target: Target | Exceptio
 
 
 def _heading(ds: Dataset, options: EstimateOptions, seed: int) -> dict[str, Any]:
+    clustered = options.method == "clusters"
+    own = f"as '{options.method}' makes it, what it fitted held fixed"
+    told = INTERVALS[options.clusters.interval] if clustered else own
     return {
         "dataset": ds.spec.name,
         "unit": "bits",
@@ -193,7 +200,7 @@ def _heading(ds: Dataset, options: EstimateOptions, seed: int) -> dict[str, Any]
             "method": options.method,
             "compare": list(options.compare),
             "rows": options.rows,
-            "discretiser": options.clusters.discretiser,
+            "discretiser": options.clusters.discretiser if clustered else None,
             "solver": options.clusters.solver,
             "tol": options.clusters.tol,
             "n_boot": options.n_boot,
@@ -202,7 +209,7 @@ def _heading(ds: Dataset, options: EstimateOptions, seed: int) -> dict[str, Any]
             "seed": seed,
             "n_folds": options.clusters.n_folds,
             "grouped": ds.groups is not None,
-            "interval": INTERVALS[options.clusters.interval] if options.n_boot else "none",
-            "correction": options.clusters.correction,
+            "interval": told if options.n_boot else "none",
+            "correction": options.clusters.correction if clustered else f"as '{options.method}' makes it",
         },
     }

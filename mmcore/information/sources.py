@@ -52,13 +52,14 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """The label as codes (N,), -1 where there is none; class names; for a regression the edges of its bins."""
+    """The label as codes (N,), -1 where there is none; class names; of a regression the bins and the numbers (N,)."""
 
     column: str
     task: str
     codes: Codes
     classes: tuple[str, ...]
     bin_edges: tuple[float, ...] | None
+    numbers: Float | None = None
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -187,7 +188,9 @@ def read_target(ds: Dataset, column: str | None, bins: int) -> Target:
         edges = np.unique(inner)
         codes = np.where(known, np.searchsorted(edges, values, side="right"), -1).astype(np.int64)
         names = tuple(f"quantile {k + 1} of {len(edges) + 1}" for k in range(len(edges) + 1))
-        target = Target(spec.column, spec.task, codes, names, tuple(edges.tolist()))
+        target = Target(
+            spec.column, spec.task, codes, names, tuple(edges.tolist()), np.asarray(values, dtype=np.float64)
+        )
     if not target.known.any():
         raise InputError(spec.column, "no labelled row", "at least one", "Check the label column.")
     return target

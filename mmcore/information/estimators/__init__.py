@@ -16,12 +16,13 @@ from mmcore.information.atoms import PID
 
 @dataclasses.dataclass(frozen=True)
 class Estimator:
-    """An estimator: its name, `module:function`, where it comes from, and what it suits."""
+    """An estimator: its name, `module:function`, source, what it suits, and which settings of the pipeline it takes."""
 
     name: str
     place: str
     reference: str
     suits: str
+    takes: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., PID]:
         """Return the function."""
@@ -41,24 +42,28 @@ ESTIMATORS = (
         "mmcore.information.batch.estimate:estimate",
         "Liang et al. 2023, thesis section 3.2.2, repaired",
         "any sources; couplings learned by networks, several restarts",
+        ("n_folds", "level"),
     ),
     Estimator(
         "posteriors",
         "mmcore.information.posteriors.estimate:estimate",
-        "pid.md section 6, end; Guo et al. 2017 for calibration",
+        "Blackwell 1953; Guo et al. 2017 for calibration",
         "any sources, wide ones too; what cross-fitted classifiers know of the label",
+        ("n_folds", "level", "solver", "tol"),
     ),
     Estimator(
         "neighbours",
         "mmcore.information.neighbours.estimate:estimate",
         "Ross 2014; Gao et al. 2017 for equal rows",
         "sources of few columns, continuous, discrete or mixed; no training",
+        ("level", "solver", "tol"),
     ),
     Estimator(
         "gaussian",
         "mmcore.information.gaussian.estimate:estimate",
         "Barrett 2015; Venkatesh et al. 2023",
         "numeric sources and numeric targets of any width; linear dependence only",
+        ("level",),
     ),
 )
 
