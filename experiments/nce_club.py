@@ -34,7 +34,11 @@ def _curve_checks(name: str, curves: Staircase, settings: Mapping[str, Any]) -> 
     checks = []
     for level in curves.levels():
         where = f"{name}, D={curves.pairs}, I={level['information']:g}"
-        checks.append(Check(f"{where}: InfoNCE", level["infonce"], (-math.inf, cap), "log of the batch size"))
+        most = min(cap, level["information"]) + settings["slack"]
+        checks.append(Check(f"{where}: InfoNCE", level["infonce"], (-math.inf, most), "a lower bound, at most log 64"))
+        if curves.pairs == settings["fitted"]["pairs"]:
+            least = settings["fitted"]["infonce"] * min(cap, level["information"])
+            checks.append(Check(f"{where}: InfoNCE", level["infonce"], (least, math.inf), "a fitted critic"))
         if name == "separable" and curves.pairs == settings["fitted"]["pairs"]:
             ratio, allowed = level["nce_club"] / level["exact"], tuple(settings["fitted"]["ratio"])
             checks.append(Check(f"{where}: NCE-CLUB over its exact value", ratio, allowed, "a fitted critic"))
