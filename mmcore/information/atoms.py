@@ -61,7 +61,7 @@ class PID:
         gap: its width; the error of each atom of the table is at most this.
         status: "certified" for a given table, "estimated" for atoms from samples.
         solver, iterations: engine and the iterations it took (the largest over its subproblems).
-        corrected: atoms after bias correction, where resamples were drawn.
+        corrected: atoms after bias correction; None for a given table, which has no sampling error.
         interval: atom -> (low, high), where resamples were drawn.
         null: atom -> values under permuted labels, where asked for.
         diagnostics: rows, clusters, residuals and the like; plain numbers, strings and lists.

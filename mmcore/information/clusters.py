@@ -20,7 +20,7 @@ from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import PID
 from mmcore.information.discretise import KINDS, check_folds, cross_fit, fold_units, n_distinct
 from mmcore.information.pid import decompose
-from mmcore.information.samples import Samples, check_number, check_samples
+from mmcore.information.samples import Samples, TooFewRows, check_number, check_samples
 from mmcore.information.uncertainty.adequacy import check_bias
 from mmcore.information.uncertainty.assess import assess, check_names
 
@@ -47,8 +47,8 @@ class Options:
         rows_per_cell: rows a cell that "auto" aims at.
         min_rows_per_cell: fewer than this on average is refused.
         max_bias_share: refused where the bias predicted for unrelated data is a larger share of the label's entropy.
-        correction: of the bias, a name of `uncertainty.CORRECTIONS`, followed also without resamples; None takes
-            "matched" with resamples and corrects nothing without.
+        correction: of the bias, a name of `uncertainty.CORRECTIONS`, with or without resamples; None takes "matched".
+            "none" takes nothing off: the corrected atoms are the raw ones.
         interval: a name of `uncertainty.INTERVALS`.
         solver: of the table; resamples are solved by "auto".
         tol: width of the certified interval of the table, bits; of the resamples 1e-6 at the narrowest.
@@ -143,7 +143,10 @@ def choose_clusters(distinct: tuple[int, int], n_classes: int, n_rows: int, opti
 
 
 def check_rows(n_rows: int, shape: tuple[int, int, int], options: Options) -> None:
-    """Raise InputError where the rows are too few for the alphabet (n1, n2, |Y|).
+    """Raise where the rows are too few for the alphabet (n1, n2, |Y|).
+
+    Raises:
+        TooFewRows: with the rows, or the clusters, that would do.
 
     Example:
         >>> check_rows(64, (4, 4, 2), Options())
@@ -155,7 +158,7 @@ def check_rows(n_rows: int, shape: tuple[int, int, int], options: Options) -> No
         remedy = f"Collect at least {math.ceil(options.min_rows_per_cell * n_cells)} rows"
         most = math.isqrt(int(n_rows / options.min_rows_per_cell / shape[2]))
         remedy += f", or ask for at most {most} clusters a source." if most > 1 else "."
-        raise InputError("x1, x2, y", received, allowed, remedy)
+        raise TooFewRows("x1, x2, y", received, allowed, remedy)
 
 
 def _symbols(samples: Samples, options: Options) -> tuple[int, int] | None:
@@ -269,7 +272,7 @@ def estimate_cells(
         n_boot=n_boot,
         n_null=n_null,
         level=options.level,
-        correction=options.correction,
+        correction=options.correction or "matched",
         interval=options.interval,
         tol=max(options.tol, 1e-6),
         seed=seed,

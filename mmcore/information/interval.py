@@ -1,4 +1,4 @@
-"""What resamples alone say of a value: correction of its bias and a wide interval; the atoms have `uncertainty`.
+"""What draws alone say of a value: correction of its bias, a wide interval, p; tables of counts have `uncertainty`.
 
     corrected = 2 raw - mean(boot),     interval = hull of [q_lo, q_hi] and [2 raw - q_hi, 2 raw - q_lo]
 
@@ -18,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError
+from mmcore.information.atoms import ATOMS
+from mmcore.information.uncertainty.nulls import p_value
 from mmcore.seeds import stream
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-_CHUNK = 64
+CORRECTION_DRAWS = 50  # resamples for a correction where none were asked for
+_ROUNDING = 1e-12
 
 
 def resampled_counts(cells: Codes, n_cells: int, groups: Codes | None, n_boot: int, *, seed: int) -> Iterator[Float]:
@@ -61,11 +64,20 @@ def resampled_counts(cells: Codes, n_cells: int, groups: Codes | None, n_boot: i
 def corrected(raw: Float, draws: Float) -> Float:
     """Return `raw` (m,) less the bias that `draws` (n_boot, m) show.
 
+    Raises:
+        InputError: for fewer than two resamples.
+
     Example:
         >>> corrected(np.array([1.0]), np.array([[1.1], [1.3]])).round(6).tolist()
         [0.8]
     """
+    _enough(draws)
     return np.asarray(2.0 * raw - draws.mean(axis=0))
+
+
+def _enough(draws: Float) -> None:
+    if len(draws) < 2:
+        raise InputError("n_boot", len(draws), "at least 2 resamples that succeed", "Draw more.")
 
 
 def interval(raw: Float, draws: Float, level: float) -> Float:
@@ -84,8 +96,20 @@ def interval(raw: Float, draws: Float, level: float) -> Float:
     """
     if not 0.0 < level < 1.0:
         raise InputError("level", level, "a number between 0 and 1", "Pass for example level=0.95.")
-    if len(draws) < 2:
-        raise InputError("n_boot", len(draws), "at least 2 resamples that succeed", "Draw more.")
+    _enough(draws)
     # "weibull" takes the rank p (n + 1): the default rank of numpy is too far inside for a few hundred draws.
     low, high = np.quantile(draws, [0.5 * (1.0 - level), 0.5 * (1.0 + level)], axis=0, method="weibull")
     return np.stack([np.minimum(low, 2.0 * raw - high), np.maximum(high, 2.0 * raw - low)], axis=1)
+
+
+def p_values(raw: Float, null: Float) -> dict[str, float]:
+    """Return p of each atom: (1 + #{null >= raw}) / (1 + n), ties up to rounding counted against it.
+
+    Args:
+        raw: (4,) in the order of ATOMS; null: (n, 4).
+
+    Example:
+        >>> p_values(np.array([0.3, 0.0, 0.0, 0.1]), np.array([[0.1, 0.0, 0.0, 0.2]]))
+        {'redundancy': 0.5, 'unique1': 1.0, 'unique2': 1.0, 'synergy': 1.0}
+    """
+    return {name: p_value(float(raw[k]), null[:, k], _ROUNDING) for k, name in enumerate(ATOMS)}

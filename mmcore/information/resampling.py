@@ -3,6 +3,8 @@
 Rows of one group (person, film) are not independent, so whole groups are drawn (Davison and Hinkley 1997, section 3.8).
 A label permutation keeps the joint distribution of the sources and the label frequencies and breaks what ties them:
 with groups, each group's labels are permuted within the group, which also keeps the label frequencies of each group.
+Where every group has one label only (a label a person), that permutation moves nothing, every null would equal the
+observation, and the labels of whole groups are permuted instead.
 """
 
 from __future__ import annotations
@@ -72,23 +74,37 @@ def bootstrap_rows(n_rows: int, groups: Codes | None, n_draws: int, *, seed: int
 
 
 def permuted_labels(labels: Codes, groups: Codes | None, n_draws: int, *, seed: int) -> Iterator[Codes]:
-    """Yield `n_draws` permutations of `labels` (N,), within groups where there are any.
+    """Yield `n_draws` permutations of `labels` (N,): of rows within each group, or of groups that have one label each.
+
+    Groups of different sizes that have one label each exchange labels, not rows: each label keeps its number of groups.
 
     Example:
-        >>> drawn = next(permuted_labels(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), 1, seed=0))
-        >>> drawn.tolist()
-        [0, 0, 1, 1]
+        >>> groups = np.array([0, 0, 1, 1])
+        >>> next(permuted_labels(np.array([0, 1, 2, 2]), groups, 1, seed=0))[2:].tolist()
+        [2, 2]
+        >>> sorted({tuple(drawn.tolist()) for drawn in permuted_labels(groups, groups, 20, seed=0)})
+        [(0, 0, 1, 1), (1, 1, 0, 0)]
     """
     generator = stream(seed, "permuted labels")
     members = None if groups is None else _members(groups, int(groups.max()) + 1)
+    of_group = None if groups is None or members is None else _label_of_each(labels, members)
     for _ in range(n_draws):
-        if members is None:
+        if groups is None or members is None:
             yield generator.permutation(labels)
+            continue
+        if of_group is not None:
+            yield generator.permutation(of_group)[groups]
             continue
         drawn = labels.copy()
         for rows in members:
             drawn[rows] = labels[generator.permutation(rows)]
         yield drawn
+
+
+def _label_of_each(labels: Codes, members: list[Codes]) -> Codes | None:
+    """Return the one label of each group, or None where a group has several."""
+    first = np.array([labels[rows[0]] for rows in members])
+    return first if all((labels[rows] == label).all() for rows, label in zip(members, first)) else None
 
 
 def _members(groups: Codes, n_groups: int) -> list[Codes]:

@@ -42,9 +42,9 @@ from mmcore.information.batch.tables import Tables, atoms_of, calibrated_tables
 from mmcore.information.certificate import round_to_tables, upper_bound
 from mmcore.information.discretise import fold_units
 from mmcore.information.entropy import LN2, entropy, mutual_information
-from mmcore.information.interval import corrected, interval
+from mmcore.information.interval import CORRECTION_DRAWS, corrected, interval, p_values
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
-from mmcore.information.samples import Samples, check_samples
+from mmcore.information.samples import Samples, TooFewRows, check_samples
 from mmcore.seeds import stream_seed
 
 Float = NDArray[np.float64]
@@ -191,7 +191,7 @@ def _check(samples: Samples, n_boot: int, n_null: int, options: Options) -> None
     if smallest < options.n_folds:
         received = f"{smallest} rows of the rarest class"
         allowed = f"at least {options.n_folds}, one a fold"
-        raise InputError("y", received, allowed, "Collect more rows, merge rare classes, or ask for fewer folds.")
+        raise TooFewRows("y", received, allowed, "Collect more rows, merge rare classes, or ask for fewer folds.")
     n_groups = None if samples.groups is None else int(samples.groups.max()) + 1
     if n_groups is not None and n_groups < 3:
         allowed = "at least three groups: to train on, to stop on, to score"
@@ -222,7 +222,7 @@ def estimate(
         groups: N names of the leakage unit: no network scores a row of a group that it was trained on.
         seed: of folds, networks, batches, resamples and permutations; the same seed gives the same bytes on a CPU.
         n_boot: resamples of rows or groups, networks held fixed and calibration fitted again: what the networks would
-            have learned from other rows is not in `.interval`.
+            have learned from other rows is not in `.interval`. With 0 some tens are drawn for `.corrected` alone.
         n_null: permutations of the labels (within groups where there are any), each fitted again by one restart: a null
             costs about `n_null / n_seeds` estimates, so some tens are what one can afford.
         options: see `options.Options`.
@@ -251,10 +251,12 @@ def estimate(
         fitted, tables, record = _fit(samples, chosen, seed)
         upper, lower, steps, pairs = _union(fitted, tables, chosen, record["union_network"])
         by_restart = atoms_of(tables, upper)
-        draws = _bootstrap(fitted, pairs, samples, n_boot, chosen, seed) if n_boot else np.empty((0, len(ATOMS)))
+        draws = _bootstrap(fitted, pairs, samples, n_boot or CORRECTION_DRAWS, chosen, seed)
         null = _null(samples, n_null, chosen, seed)
     record |= _diagnostics(samples, tables, by_restart, upper, lower, chosen)
     raw = by_restart.mean(axis=0)
+    record |= {"n_boot": n_boot, "correction_draws": len(draws), "n_null": n_null}
+    record |= {"p_values": p_values(raw, null)} if n_null else {}
     ends = interval(raw, draws, chosen.level).tolist() if n_boot else []
     return PID(
         **dict(zip(ATOMS, raw.tolist())),
@@ -265,10 +267,10 @@ def estimate(
         iterations=steps,
         method="batch",
         seed=seed,
-        corrected=dict(zip(ATOMS, corrected(raw, draws).tolist())) if n_boot else None,
+        corrected=dict(zip(ATOMS, corrected(raw, draws).tolist())),
         interval={name: (low, high) for name, (low, high) in zip(ATOMS, ends)} if n_boot else None,
         null={name: tuple(null[:, k].tolist()) for k, name in enumerate(ATOMS)} if n_null else None,
-        diagnostics=record | {"n_boot": n_boot, "n_null": n_null},
+        diagnostics=record,
     )
 
 

@@ -22,7 +22,7 @@ from mmcore.information.gaussian.bias import corrected_union, information_bias
 from mmcore.information.gaussian.channel import Channel, channel
 from mmcore.information.gaussian.decompose import MEASURES, assemble, union_of
 from mmcore.information.gaussian.rows import GaussianRows, check_rows
-from mmcore.information.interval import interval
+from mmcore.information.interval import interval, p_values
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
 
 Float = NDArray[np.float64]
@@ -113,11 +113,13 @@ def _resampled(rows: GaussianRows, options: Options, n_boot: int, seed: int) -> 
 
 
 def _permuted(rows: GaussianRows, options: Options, n_null: int, seed: int) -> tuple[Float, int]:
-    n_sources, order = rows.sizes[0] + rows.sizes[1], np.arange(len(rows.values))
+    n_sources = rows.sizes[0] + rows.sizes[1]
+    # equal targets are one label, so that a target that each group has one of is permuted over groups
+    targets, label = np.unique(rows.values[:, n_sources:], axis=0, return_inverse=True)
     draws = []
-    for permuted in permuted_labels(order, rows.groups, n_null, seed=seed):
+    for permuted in permuted_labels(label.reshape(-1).astype(np.int64), rows.groups, n_null, seed=seed):
         values = rows.values.copy()
-        values[:, n_sources:] = rows.values[permuted, n_sources:]
+        values[:, n_sources:] = targets[permuted]
         draws.append(_draw(values, rows.sizes, options))
     kept = [draw for draw in draws if draw is not None]
     return np.array(kept, dtype=np.float64).reshape(-1, len(ATOMS)), len(draws) - len(kept)
@@ -143,7 +145,8 @@ def estimate(
     Args:
         x1, x2: numbers (N,) or (N, d).
         y: numbers (N,) or (N, d), or two classes.
-        groups: N names of the leakage unit; resamples draw whole groups, permutations stay within groups.
+        groups: N names of the leakage unit; resamples draw whole groups, permutations stay within groups, or exchange
+            the targets of whole groups where each has one only.
         seed: of resamples and permutations.
         n_boot: resamples for `.interval`; `.corrected` needs none.
         n_null: permutations of the target's rows for `.null`.
@@ -186,6 +189,7 @@ def estimate(
         "n_null": int(n_null),
         "n_permutations_failed": null_failed,
         "level": float(chosen.level),
+        **({"p_values": p_values(raw, null)} if n_null else {}),
     }
     return dataclasses.replace(
         table,

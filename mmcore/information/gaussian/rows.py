@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError
-from mmcore.information.samples import as_array, check_present, codes, features
+from mmcore.information.samples import TooFewRows, as_array, check_present, codes, features
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _MOST_CODES = 20
 _COLLINEAR = 1e-8
+_ROWS_PER_COLUMN = 2  # with fewer, most of the information found is that of the noise with itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,8 @@ def check_rows(x1: Any, x2: Any, y: Any, groups: Any, ridge: float) -> GaussianR
 
     Raises:
         InputError: see `target` and `samples.features`; also for different lengths, constant or collinear columns
-            within a block, and fewer rows than a covariance needs.
+            within a block.
+        TooFewRows: for fewer than two rows a column.
 
     Example:
         >>> x = np.arange(8.0)
@@ -131,10 +133,13 @@ for example ridge=1e-3.
     unit = None if groups is None else codes(groups, "groups", len(first))[0]
     sizes = (first.shape[1], second.shape[1], third.shape[1])
     n_columns = sum(sizes)
-    if ridge == 0.0 and len(first) < n_columns + 2:
+    least = max(n_columns + 2, _ROWS_PER_COLUMN * n_columns)
+    if ridge == 0.0 and len(first) < least:
         received = f"{len(first)} rows for {' + '.join(map(str, sizes))} columns"
-        remedy = "Collect rows, reduce the columns (principal components), or pass for example ridge=1e-2."
-        raise InputError("x1, x2, y", received, f"at least {n_columns + 2} rows", remedy)
+        remedy = (
+            f"Collect at least {least} rows, reduce the columns (principal components), or pass for example ridge=1e-2."
+        )
+        raise TooFewRows("x1, x2, y", received, f"at least {_ROWS_PER_COLUMN} rows a column", remedy)
     if ridge == 0.0:
         for argument, block in (("x1", first), ("x2", second), ("y", third)):
             _check_columns(block, argument)

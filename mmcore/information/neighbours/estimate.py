@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS, PID
+from mmcore.information.interval import CORRECTION_DRAWS, p_values
 from mmcore.information.neighbours.information import local_information
 from mmcore.information.neighbours.search import Neighbours, find_neighbours, places_of
 from mmcore.information.posteriors.calibration import expected_calibration_error, log_loss
@@ -206,7 +207,8 @@ def estimate(
     """Return the decomposition by nearest neighbours, in bits; no gap, since only its table is certified.
 
     Args:
-        x1, x2, y, groups, seed, n_boot, n_null: as `pid.estimate`.
+        x1, x2, y, groups, seed, n_null: as `pid.estimate`.
+        n_boot: resamples for `.corrected` and `.interval`; with 0 some tens are drawn for `.corrected` alone.
         options: fields of `Options`.
 
     Raises:
@@ -240,14 +242,17 @@ def estimate(
     table = certified(decompose_tables([three], solver=chosen.solver, tol=chosen.tol)[0])
     raw = combine(read.local.mean(axis=1), table)
     tol = max(chosen.tol, 1e-6)
-    draws, failed = _gathered(_resampled(read, samples, n_boot, tol, seed)) if n_boot else (None, 0)
+    n_draws = n_boot or CORRECTION_DRAWS
+    draws, failed = _gathered(_resampled(read, samples, n_draws, tol, seed))
     null, null_failed = _gathered(_permuted(lists, samples, kept, chosen, n_null, seed)) if n_null else (None, 0)
     counts = {
         "n_boot": n_boot,
+        "correction_draws": n_draws,
         "n_resamples_failed": failed,
         "n_null": n_null,
         "n_permutations_failed": null_failed,
         "level": chosen.level,
+        **({} if null is None else {"p_values": p_values(raw, null)}),
     }
     return PID(
         **dict(zip(ATOMS, raw.tolist())),
@@ -257,5 +262,5 @@ def estimate(
         method="neighbours",
         seed=seed,
         diagnostics={**_record(samples, read, table, chosen), **counts},
-        **uncertainty(raw, draws, null, chosen.level, tol),
+        **uncertainty(raw, draws, null, chosen.level if n_boot else None, tol),
     )

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mmcore.errors import InputError
 from mmcore.information.entropy import LN2
 from mmcore.information.neighbours.search import Neighbours, distances_from, pieces
+from mmcore.information.samples import TooFewRows
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -86,7 +86,7 @@ def local_information(found: Neighbours, labels: Codes, k: int = 3) -> Float:
         k: neighbours of the same label; fewer for labels of no more than k rows.
 
     Raises:
-        InputError: for a label of one row, or one that occurs in one group only.
+        TooFewRows: for a label of one row, or one that occurs in one group only.
 
     Example:
         >>> from mmcore.information.neighbours.search import find_neighbours
@@ -100,7 +100,7 @@ def local_information(found: Neighbours, labels: Codes, k: int = 3) -> Float:
         row = int(np.argmax(n_label < 2))
         where = "row" if found.groups is None else "group"
         received = f"the label of row {row} in one {where} only"
-        raise InputError("y", received, f"each label in two {where}s", "Merge rare labels, or leave them out.")
+        raise TooFewRows("y", received, f"each label in two {where}s", "Merge rare labels, or leave them out.")
     wanted = np.minimum(k, n_label - 1)
     equal, equal_label = _equal_rows(found.places, labels, found.groups)
     tied = equal_label >= wanted

@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS, PID
 from mmcore.information.discretise import check_folds, n_distinct
+from mmcore.information.interval import CORRECTION_DRAWS, p_values
 from mmcore.information.posteriors.crossfit import CrossFitted, Plan, cross_fit, outer_folds
 from mmcore.information.posteriors.options import Options, check_resamples, check_rows, read_options
 from mmcore.information.posteriors.symbols import View, choose_symbols, view_of
 from mmcore.information.posteriors.tables import Tables, atoms_many, certified, decompose_tables, tables_of, uncertainty
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
-from mmcore.information.samples import Samples, check_samples
+from mmcore.information.samples import Samples, TooFewRows, check_samples
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -132,7 +132,8 @@ def estimate(
     """Return the decomposition that cross-fitted classifiers see, in bits.
 
     Args:
-        x1, x2, y, groups, seed, n_boot, n_null: as `pid.estimate`.
+        x1, x2, y, groups, seed, n_null: as `pid.estimate`.
+        n_boot: resamples for `.corrected` and `.interval`; with 0 some tens are drawn for `.corrected` alone.
         options: fields of `Options`.
 
     Raises:
@@ -154,27 +155,30 @@ def estimate(
     rarest = int(np.bincount(samples.labels).min())
     if rarest < 2:
         received = f"a class of {rarest} row"
-        raise InputError("y", received, "at least two rows of each class", "Merge rare classes, or leave them out.")
+        raise TooFewRows("y", received, "at least two rows of each class", "Merge rare classes, or leave them out.")
     kept = as_symbols(samples, chosen.max_distinct, chosen.rows_per_cell)
     views, fitted = _fitted_views(samples, kept, chosen, seed)
     labels, n_classes, tol = samples.labels, samples.n_classes, max(chosen.tol, 1e-6)
     three = tables_of(views, labels, n_classes)
     found = certified(decompose_tables([three], solver=chosen.solver, tol=chosen.tol)[0])
-    drawn = bootstrap_rows(len(labels), samples.groups, n_boot, seed=seed) if n_boot else iter(())
+    n_draws = n_boot or CORRECTION_DRAWS
+    drawn = bootstrap_rows(len(labels), samples.groups, n_draws, seed=seed)
     draws, failed = atoms_many((tables_of(views, labels, n_classes, rows) for rows in drawn), tol)
     null, null_failed = atoms_many(_permuted(samples, views, kept, chosen, n_null, seed), tol)
+    raw = np.array([getattr(found, name) for name in ATOMS])
     counts = {
         "n_boot": n_boot,
+        "correction_draws": n_draws,
         "n_resamples_failed": failed,
         "n_null": n_null,
         "n_permutations_failed": null_failed,
         "level": chosen.level,
+        **({"p_values": p_values(raw, null)} if n_null else {}),
     }
-    raw = np.array([getattr(found, name) for name in ATOMS])
     return dataclasses.replace(
         found,
         method="posteriors",
         seed=seed,
         diagnostics={**found.diagnostics, **_record(samples, views, fitted, chosen), **counts},
-        **uncertainty(raw, draws if n_boot else None, null if n_null else None, chosen.level, tol),
+        **uncertainty(raw, draws, null if n_null else None, chosen.level if n_boot else None, tol),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.posteriors.calibration import CALIBRATIONS
 from mmcore.information.posteriors.classifiers import available_classifiers
-from mmcore.information.samples import check_number
+from mmcore.information.samples import TooFewRows, check_number
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def check_rows(n_rows: int, n_classes: int) -> None:
     """Raise where there are fewer than 10 rows a class on average: bins of so few rows only count noise.
 
     Raises:
-        InputError: otherwise.
+        TooFewRows: then.
 
     Example:
         >>> check_rows(100, 2)
@@ -73,7 +73,7 @@ def check_rows(n_rows: int, n_classes: int) -> None:
     if n_rows < _ROWS_PER_CLASS * n_classes:
         received = f"{n_rows} rows of {n_classes} classes"
         allowed = f"at least {_ROWS_PER_CLASS} rows a class on average"
-        raise InputError("x1, x2, y", received, allowed, "Collect more rows, or merge classes.")
+        raise TooFewRows("x1, x2, y", received, allowed, "Collect more rows, or merge classes.")
 
 
 def check_shared(options: Any) -> None:

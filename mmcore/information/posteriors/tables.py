@@ -114,10 +114,11 @@ def atoms_many(many: Iterable[Tables], tol: float) -> tuple[Float, int]:
     return np.array(atoms, dtype=np.float64).reshape(-1, len(ATOMS)), len(rows) - len(atoms)
 
 
-def uncertainty(raw: Float, draws: Float | None, null: Float | None, level: float, tol: float) -> dict[str, Any]:
+def uncertainty(raw: Float, draws: Float, null: Float | None, level: float | None, tol: float) -> dict[str, Any]:
     """Return the fields `corrected`, `interval` and `null` of a PID from resamples and permutations (n, 4).
 
     Args:
+        level: nominal coverage of the interval, or None for the correction alone.
         tol: what each atom is known to, bits; ends are widened by it, so that an atom that is zero in every resample,
             up to rounding, keeps zero inside its interval.
 
@@ -126,9 +127,9 @@ def uncertainty(raw: Float, draws: Float | None, null: Float | None, level: floa
         >>> found["corrected"]["synergy"], found["interval"]["synergy"], found["null"]
         (-1.0, (-1.0, 1.0), None)
     """
-    fields: dict[str, Any] = {"corrected": None, "interval": None, "null": None}
-    if draws is not None:
-        fields["corrected"] = dict(zip(ATOMS, corrected(raw, draws).tolist()))
+    fields: dict[str, Any] = {"interval": None, "null": None}
+    fields["corrected"] = dict(zip(ATOMS, corrected(raw, draws).tolist()))
+    if level is not None:
         ends = interval(raw, draws, level).tolist()
         fields["interval"] = {name: (low - tol, high + tol) for name, (low, high) in zip(ATOMS, ends)}
     if null is not None:

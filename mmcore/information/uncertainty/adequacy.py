@@ -14,8 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
 from mmcore.information.entropy import entropy
+from mmcore.information.samples import TooFewRows
 
 
 def predicted_bias(n_pairs: int, n_labels: int, n_rows: int) -> float:
@@ -36,7 +36,7 @@ def check_bias(counts: NDArray[Any], share: float) -> dict[str, float]:
         share: allowed ratio.
 
     Raises:
-        InputError: if the bias is larger; the remedy names rows, and clusters where both sources have as many.
+        TooFewRows: if the bias is larger; the remedy names rows, and clusters where both sources have as many.
 
     Example:
         >>> import numpy as np
@@ -44,9 +44,9 @@ def check_bias(counts: NDArray[Any], share: float) -> dict[str, float]:
         1.0
         >>> check_bias(np.ones((8, 8, 2)), 0.3)
         Traceback (most recent call last):
-        mmcore.errors.InputError: x1, x2, y: received 128 rows for 64 pairs of symbols and 2 labels: a bias of about \
-0.36 bits where the label holds 1.00; allowed: a predicted bias of at most 0.3 of the label's entropy. Collect at \
-least 152 rows, or ask for at most 7 clusters a source.
+        mmcore.information.samples.TooFewRows: x1, x2, y: received 128 rows for 64 pairs of symbols and 2 labels: a \
+bias of about 0.36 bits where the label holds 1.00; allowed: a predicted bias of at most 0.3 of the label's entropy. \
+Collect at least 152 rows, or ask for at most 7 clusters a source.
     """
     n_rows, n_labels = int(counts.sum()), int((counts.sum(axis=(0, 1)) > 0).sum())
     n_pairs = int((counts.sum(axis=2) > 0).sum())
@@ -59,4 +59,4 @@ least 152 rows, or ask for at most 7 clusters a source.
     received = f"{n_rows} rows for {n_pairs} pairs of symbols and {n_labels} labels: a bias of about {bias:.2f} bits"
     received += f" where the label holds {known:.2f}"
     remedy = f"Collect at least {rows} rows" + (f", or ask for at most {most} clusters a source." if most > 1 else ".")
-    raise InputError("x1, x2, y", received, f"a predicted bias of at most {share:g} of the label's entropy", remedy)
+    raise TooFewRows("x1, x2, y", received, f"a predicted bias of at most {share:g} of the label's entropy", remedy)
