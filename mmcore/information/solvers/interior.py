@@ -27,6 +27,7 @@ from threadpoolctl import ThreadpoolController
 from mmcore.information.certificate import Union, round_to_tables, shift_to_feasible
 from mmcore.information.entropy import LN2
 from mmcore.information.solvers import schur
+from mmcore.information.solvers.two_labels import rounding_error
 
 if TYPE_CHECKING:
     from mmcore.information.solvers.kernel import Best
@@ -60,7 +61,12 @@ def _threads() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _status(width: float, tol: float, runs: int) -> str:
+def aim(tol: float, symbols: int) -> float:
+    """Return the width, bits, at which a solver may stop, so that rounding and adding parts up stay within `tol`."""
+    return max(AIM * tol - 2.0 * rounding_error(symbols), 0.0)
+
+
+def status_of(width: float, tol: float, runs: int) -> str:
     if width <= tol:
         return "solved" if runs == 1 else "solved_by_cautious_run"
     return "max_iterations" if np.isfinite(width) else "numerical_error"
@@ -76,7 +82,7 @@ def _small(a: Float, b: Float, tol: float, max_iter: int) -> tuple[list[Union], 
     out = np.zeros((n, 5))
     # A table that may not be written to is another type to numba, for which it would compile once more.
     a, b = (table if table.flags.carray else np.array(table, order="C") for table in (a, b))
-    arguments = (a, b, AIM * tol * LN2, max_iter)
+    arguments = (a, b, aim(tol, n1 + n2) * LN2, max_iter)
     scratch = (kernel.state(n1, n2, labels), kernel_newton.workspace(n1, n2, labels), best, out)
     if (n2 * labels) ** 2 * n1 * labels > _ONE_THREAD:
         with _threads().limit(limits=1, user_api="blas"):
@@ -84,9 +90,10 @@ def _small(a: Float, b: Float, tol: float, max_iter: int) -> tuple[list[Union], 
     else:
         compiled.batch()(*arguments, *scratch)
     interval = (entr(a.sum(axis=1)).sum(axis=1)[:, None] + out[:, :2]) / LN2
+    interval += rounding_error(n1 + n2) * np.array([-1.0, 1.0])
     rows = zip(interval.tolist(), out[:, 2:].tolist())
     return [
-        Union(lower, upper, _status(upper - lower, tol, runs), "interior", int(iterations), residual)
+        Union(lower, upper, status_of(upper - lower, tol, runs), "interior", int(iterations), residual)
         for (lower, upper), (iterations, residual, runs) in rows
     ], best
 
@@ -94,13 +101,14 @@ def _small(a: Float, b: Float, tol: float, max_iter: int) -> tuple[list[Union], 
 def _large(a: Float, b: Float, tol: float, max_iter: int) -> tuple[Union, schur.Best]:
     """Solve one table by matrix products."""
     best = schur.Best(np.full(a.shape, np.nan), np.full(b.shape, np.nan), np.zeros((len(a), len(b), a.shape[1])))
-    runs = 1
+    runs, stop, error = 1, aim(tol, len(a) + len(b)), rounding_error(len(a) + len(b))
     with _threads().limit(limits=1, user_api="blas"):
-        if not schur.run(a, b, best, tol=AIM * tol, max_iter=max_iter):
+        if not schur.run(a, b, best, tol=stop, max_iter=max_iter):
             runs = 2
-            schur.run(a, b, best, tol=AIM * tol, max_iter=max_iter, cautious=True)
-    status = _status(best.upper - best.lower, tol, runs)
-    return Union(best.lower, best.upper, status, "interior", best.iterations, best.residual), best
+            schur.run(a, b, best, tol=stop, max_iter=max_iter, cautious=True)
+    lower, upper = best.lower - error, best.upper + error
+    status = status_of(upper - lower, tol, runs)
+    return Union(lower, upper, status, "interior", best.iterations, best.residual), best
 
 
 def solve(a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = MAX_ITERATIONS) -> Solution:

@@ -2,12 +2,14 @@
 
 The method of `interior`, every array with a leading batch axis and the normal matrix ((n1 + n2) |Y|)^2 dense. A table
 leaves the batch when its interval is narrow enough; the intervals themselves are computed by `certificate`, on the
-processor, so that nothing here need be trusted. What this leaves uncertified is solved again by `interior`.
+processor, so that nothing here need be trusted. What this leaves uncertified is solved again by `interior`; both
+intervals hold, so the best ends of both are kept.
 On a processor `interior` is the faster one; the point of this module is a batch of thousands on a GPU.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from mmcore.information.certificate import Union, complete, leave_out, lower_bound, upper_bound
 from mmcore.information.entropy import LN2
 from mmcore.information.solvers import interior
+from mmcore.information.solvers.two_labels import rounding_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +28,7 @@ Float = NDArray[np.float64]
 _MAX_ITERATIONS = 40
 _LARGEST_STEP = 4.0
 _UNDERFLOW = 1e-200
+_NEAR = 1e-8  # see `kernel`
 _REGULAR = (1e-15, 1e-13, 1e-11)
 
 
@@ -143,6 +147,13 @@ def _advance(batch: _Batch, r1: Tensor, r2: Tensor, floor: float) -> None:
     batch.refresh()
 
 
+def _with_best(union: Union, lower: float, upper: float, tol: float) -> Union:
+    """Return the union of `interior` with the better ends of both."""
+    lower, upper = max(union.lower, lower), min(union.upper, upper)
+    status = "solved" if upper - lower <= tol < union.upper - union.lower else union.status
+    return dataclasses.replace(union, lower=lower, upper=upper, status=status)
+
+
 def union_information_many(
     a: Float, b: Float, *, tol: float = 1e-9, max_iter: int = interior.MAX_ITERATIONS, device: Any = "cpu"
 ) -> list[Union]:
@@ -162,6 +173,8 @@ def union_information_many(
     import torch
 
     found: list[Union | None] = [None] * len(a)
+    best = np.array([[-np.inf], [np.inf]]).repeat(len(a), axis=1)  # lower and upper end of each table
+    error = rounding_error(a.shape[1] + b.shape[1])
     kept = leave_out(a, b, 2e-4 * tol)
     to_device = [torch.as_tensor(table, dtype=torch.float64, device=device) for table in kept]
     batch, rows = _Batch(*to_device), np.arange(len(a))
@@ -170,19 +183,19 @@ def union_information_many(
         weighted = batch.w[..., None] * batch.pi
         r1, r2 = batch.a - weighted.sum(dim=2), batch.b - weighted.sum(dim=1)
         left = r1.abs().amax(dim=(1, 2)).maximum(r2.abs().amax(dim=(1, 2)))
-        near = ((batch.w * batch.s).sum(dim=(1, 2)) + left < 30.0 * tol * LN2).cpu().numpy()
+        near = ((batch.w * batch.s).sum(dim=(1, 2)) + left < max(30.0 * tol * LN2, _NEAR)).cpu().numpy()
         done = ~np.isfinite(left.cpu().numpy())
         if near.any():
-            alpha, beta, q, error = (x[near].cpu().numpy() for x in (batch.alpha, batch.beta, weighted, left))
-            first, second = a[rows[near]], b[rows[near]]
-            lower = lower_bound(*complete(alpha, beta, first, second), first, second).tolist()
-            upper = upper_bound(q, first, second).tolist()
+            alpha, beta, q, residual = (x[near].cpu().numpy() for x in (batch.alpha, batch.beta, weighted, left))
+            here, first, second = rows[near], a[rows[near]], b[rows[near]]
+            lower = lower_bound(*complete(alpha, beta, first, second), first, second) - error
+            best[0, here] = np.fmax(best[0, here], lower)  # NaN improves nothing
+            best[1, here] = np.fmin(best[1, here], upper_bound(q, first, second) + error)
             for at, k in enumerate(np.flatnonzero(near).tolist()):
-                if upper[at] - lower[at] <= interior.AIM * tol:
+                low, high = best[:, here[at]].tolist()
+                if high - low <= interior.AIM * tol:
                     done[k] = True
-                    found[rows[k]] = Union(
-                        lower[at], upper[at], "solved", "interior_torch", iteration, float(error[at])
-                    )
+                    found[rows[k]] = Union(low, high, "solved", "interior_torch", iteration, float(residual[at]))
         keep = torch.as_tensor(~done, device=batch.w.device)
         batch.keep(keep)
         if done.all() or iteration == most:
@@ -191,8 +204,7 @@ def union_information_many(
         rows = rows[~done]
     missing = [k for k, union in enumerate(found) if union is None]
     if missing:
-        for k, union in zip(
-            missing, interior.union_information_many(a[missing], b[missing], tol=tol, max_iter=max_iter)
-        ):
-            found[k] = union
+        again = interior.union_information_many(a[missing], b[missing], tol=tol, max_iter=max_iter)
+        for k, union in zip(missing, again):
+            found[k] = _with_best(union, *best[:, k].tolist(), tol)
     return [union for union in found if union is not None]

@@ -23,6 +23,7 @@ Float = NDArray[np.float64]
 _LARGEST_STEP = 4.0
 _FLOOR = -40.0
 _UNDERFLOW = 1e-200
+_NEAR = 1e-8  # nats from the optimum at which every iterate is certified: later ones may be worse
 
 
 class State(NamedTuple):
@@ -333,7 +334,7 @@ def solve_one(
         total, pairs, residual = residuals(it, work)
         if not (math.isfinite(total) and math.isfinite(residual)):
             return iteration, residual
-        if total + residual < 30.0 * tol or iteration == max_iter:
+        if cautious or total + residual < max(30.0 * tol, _NEAR) or iteration == max_iter:
             certify(it, work, a, b, best)
             if best.value[1] - best.value[0] <= tol:
                 return iteration, residual

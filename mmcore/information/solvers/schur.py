@@ -28,6 +28,7 @@ Float = NDArray[np.float64]
 
 _LARGEST_STEP = 4.0
 _UNDERFLOW = 1e-120
+_NEAR = 1e-8  # see `kernel`
 _ROWS = 64  # block rows of the cross part that are in flight at once
 _REGULAR = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 
@@ -279,7 +280,7 @@ def run(a: Float, b: Float, best: Best, *, tol: float, max_iter: int, cautious: 
         left = float(state.w[state.live] @ state.s[state.live]) + best.residual
         if not np.isfinite(left):
             return False
-        if left < 30.0 * tol * LN2 or iteration == max_iter:
+        if cautious or left < max(30.0 * tol * LN2, _NEAR) or iteration == max_iter:
             best.take(state, a, b)
             if best.upper - best.lower <= tol:
                 return True

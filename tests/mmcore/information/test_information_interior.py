@@ -243,3 +243,27 @@ def test_large_tables_are_certified(shape):
     result = pid.decompose(table(0, shape))
     assert result.gap <= TOLERANCE
     assert "interior" in result.solver
+
+
+@pytest.mark.parametrize("path", ["kernel", "schur", "torch"])
+def test_what_is_not_certified_carries_the_best_interval_that_was_reached(path, monkeypatch):
+    if path == "schur":
+        monkeypatch.setattr(interior, "_KERNEL_SIZE", 0)
+    backend = "torch" if path == "torch" else "numpy"
+    for seed in range(12):
+        p = table(seed, (5, 5, 5) if seed == 0 else None, concentration=(1.0, 0.2)[seed % 2])
+        known = pid.decompose_many([p], tol=1e-10, backend=backend)[0]
+        with pytest.raises(pid.NotCertified) as caught:
+            pid.decompose_many([p], tol=1e-16, backend=backend)
+        lower, upper = caught.value.lower, caught.value.upper
+        assert 1e-16 < upper - lower <= 1e-9
+        # Both intervals hold the truth, so they meet; the value of the looser one is within its gap.
+        assert max(lower, known.union_lower) <= min(upper, known.union_upper) + 1e-15
+        assert lower - known.gap <= known.information1 + known.unique2 <= upper + known.gap
+
+
+def test_rounding_alone_never_certifies():
+    # Sources with a copy of the label each: the union information is H(Y) = log2 3 up to rounding, on any path.
+    unions = interior.union_information_many(*np.stack([np.diag(np.full(3, 1 / 3))] * 2)[:, None], tol=1e-16)
+    assert unions[0].lower < np.log2(3) < unions[0].upper
+    assert unions[0].status == "max_iterations"
