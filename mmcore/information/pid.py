@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +189,8 @@ def atoms_many(ps: Any, *, tol: float = 1e-9, backend: str = "numpy", device: st
     atoms, gaps = np.empty((len(tables), 4)), np.empty(len(tables))
     for members, stack in _by_shape(tables):
         values, _ = _solve_batch(stack, "auto", tol, backend=backend, device=device)
-        atoms[members], gaps[members] = values[:4].T, values[4]
+        places = slice(None) if len(members) == len(tables) else members  # a slice is copied, places are looked up
+        atoms[places], gaps[places] = values[:4].T, values[4]
     atoms[~(gaps <= tol)] = np.nan
     return atoms, gaps
 
@@ -277,12 +278,10 @@ def decompose_many(
     tables = check_tables(ps)
     if measure is not None:
         return [measure.decompose(table) for table in tables]
-    certified: list[PID] = []
-    for found in attempt_many(tables, solver=solver, tol=tol, backend=backend, device=device, **options):
-        if isinstance(found, NotCertified):
-            raise found
-        certified.append(found)
-    return certified
+    found = attempt_many(tables, solver=solver, tol=tol, backend=backend, device=device, **options)
+    if NotCertified in set(map(type, found)):
+        raise next(result for result in found if isinstance(result, NotCertified))
+    return cast("list[PID]", found)
 
 
 def estimate(

@@ -66,7 +66,7 @@ def aim(tol: float, symbols: int) -> float:
     return max(AIM * tol - 2.0 * rounding_error(symbols), 0.0)
 
 
-def status_of(width: float, tol: float, runs: int) -> str:
+def _status(width: float, tol: float, runs: int) -> str:
     if width <= tol:
         return "solved" if runs == 1 else "solved_by_cautious_run"
     return "max_iterations" if np.isfinite(width) else "numerical_error"
@@ -93,7 +93,7 @@ def _small(a: Float, b: Float, tol: float, max_iter: int) -> tuple[list[Union], 
     interval += rounding_error(n1 + n2) * np.array([-1.0, 1.0])
     rows = zip(interval.tolist(), out[:, 2:].tolist())
     return [
-        Union(lower, upper, status_of(upper - lower, tol, runs), "interior", int(iterations), residual)
+        Union(lower, upper, _status(upper - lower, tol, runs), "interior", int(iterations), residual)
         for (lower, upper), (iterations, residual, runs) in rows
     ], best
 
@@ -107,7 +107,7 @@ def _large(a: Float, b: Float, tol: float, max_iter: int) -> tuple[Union, schur.
             runs = 2
             schur.run(a, b, best, tol=stop, max_iter=max_iter, cautious=True)
     lower, upper = best.lower - error, best.upper + error
-    status = status_of(upper - lower, tol, runs)
+    status = _status(upper - lower, tol, runs)
     return Union(lower, upper, status, "interior", best.iterations, best.residual), best
 
 

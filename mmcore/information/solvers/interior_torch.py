@@ -206,5 +206,5 @@ def union_information_many(
     if missing:
         again = interior.union_information_many(a[missing], b[missing], tol=tol, max_iter=max_iter)
         for k, union in zip(missing, again):
-            found[k] = _with_best(union, *best[:, k].tolist(), tol)
+            found[k] = _with_best(union, float(best[0, k]), float(best[1, k]), tol)
     return [union for union in found if union is not None]

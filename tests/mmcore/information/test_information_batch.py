@@ -2,8 +2,12 @@
 
 import copy
 import dataclasses
+import gc
 import json
 import pickle
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -173,3 +177,37 @@ def test_backends_that_are_not_there(options, argument, received):
     with pytest.raises(InputError) as caught:
         pid.decompose_many(batch((2, 2, 2), 2), **options)
     assert (caught.value.argument, caught.value.received) == (argument, received)
+
+
+def test_a_result_is_filled_in_once_from_any_side():
+    ps = batch((2, 2, 2), 400)
+    expected = pid.decompose_many(ps)
+    for copied in (copy.copy, copy.deepcopy, dataclasses.replace, lambda r: pickle.loads(pickle.dumps(r, protocol=0))):
+        fresh = pid.decompose_many(ps)[::-1]
+        twins = [copied(result) for result in fresh]
+        assert [twin.to_dict() for twin in twins] == [r.to_dict() for r in expected[::-1]]
+        assert twins == fresh and list(map(hash, twins)) == list(map(hash, fresh))
+    assert list(map(repr, pid.decompose_many(ps))) == list(map(repr, expected))
+    lazy = pid.decompose_many(ps)[3]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        lazy.gap = 0.0
+    assert not hasattr(lazy, "gaps") and lazy.gap == expected[3].gap
+
+
+def test_threads_may_look_at_one_result_together():
+    names = ["gap", "union_lower", "union_upper", "synergy"] * 4
+    with ThreadPoolExecutor(8) as pool:
+        for result in pid.decompose_many(batch((2, 2, 2), 200)):
+            seen = list(pool.map(partial(getattr, result), names))
+            assert seen == [getattr(result, name) for name in names]
+
+
+def test_a_result_looked_at_does_not_hold_its_batch():
+    results = pid.decompose_many(batch((2, 2, 2), 50))
+    one = results.pop()
+    other = weakref.ref(results[0])
+    values_of_all = weakref.ref(one._batch[0])
+    assert one.gap < 1e-12
+    del results
+    gc.collect()
+    assert other() is None and values_of_all() is None
