@@ -22,6 +22,7 @@ from mmcore.information.entropy import mutual_information_many
 from mmcore.information.estimators import find_estimator
 from mmcore.information.interval import corrected, interval, resampled_counts
 from mmcore.information.plan import Plan
+from mmcore.information.samples import TooFewRows
 from mmcore.information.sources import Source
 from mmcore.seeds import stream_seed
 
@@ -215,7 +216,7 @@ def _other(
 
 def refused(error: Exception) -> dict[str, Any]:
     """Return the entry of a part that cannot be estimated."""
-    few = "too_few_rows" if "rows for" in str(getattr(error, "received", "")) else "other"
+    few = "too_few_rows" if isinstance(error, TooFewRows) else "other"
     return {"status": "refused", "reason": str(error), "kind": few}
 
 

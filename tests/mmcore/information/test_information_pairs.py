@@ -88,7 +88,7 @@ def test_presence_labels_and_progress():
         "first_sensor": 1000,
         "second_sensor": 1200,
     }
-    assert found["pairs"][0]["corrected"] is None
+    assert set(found["pairs"][0]["corrected"]) == {"redundancy", "unique1", "unique2", "synergy"}
     assert found["pairs"][0]["interval"] is None
     assert [step[:2] for step in seen] == [(1, 3), (2, 3), (3, 3)]
 
@@ -218,3 +218,41 @@ def test_another_estimator_as_the_method():
     assert pair["corrected"]["synergy"] == pytest.approx(planted().synergy, abs=0.06)
     assert pair["information"]["both"]["value"] == pytest.approx(sum(pair["corrected"].values()))
     assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+@pytest.mark.parametrize("method", ["clusters", "posteriors", "neighbours", "batch", "gaussian"])
+def test_too_few_rows_are_of_their_kind_whatever_the_estimator(method):
+    generator = np.random.default_rng(0)
+    ds = from_arrays(
+        {"a": generator.normal(size=(8, 12)), "b": generator.normal(size=(8, 12))},
+        labels=np.arange(8) % 2, split=["train"] * 8, name="few",
+    )  # fmt: skip
+    options = {"method": method, "n_boot": 0, "n_null": 0, "clusters": 3}
+    pair = estimate_dataset(ds, options=options, seed=0)["pairs"][0]
+    assert (pair["status"], pair["kind"]) == ("refused", "too_few_rows")
+
+
+def test_numbers_reach_the_linear_estimator():
+    generator = np.random.default_rng(0)
+    a, b, noise = generator.normal(size=(3, 2000))
+    ds = from_arrays({"a": a[:, None], "b": b[:, None]}, labels=a + b + noise, name="sum", seed=0)
+    pair = estimate_dataset(ds, options={"method": "gaussian", "n_boot": 0, "n_null": 0}, seed=0)["pairs"][0]
+    # rho^2 of either is 1/3, of both 2/3: I1 = I2 = R = -0.5 log2(2/3), I12 = -0.5 log2(1/3)
+    assert pair["raw"]["redundancy"] == pytest.approx(-0.5 * np.log2(2 / 3), abs=0.03)
+    assert pair["raw"]["synergy"] == pytest.approx(-0.5 * np.log2(1 / 3) + 0.5 * np.log2(2 / 3), abs=0.04)
+
+
+def test_settings_reach_the_estimators_that_take_them():
+    wide, narrow = (
+        estimate_dataset(
+            planted_dataset(1200), options={"method": "posteriors", "n_boot": 40, "n_null": 0, "level": level}, seed=0
+        )["pairs"][0]["interval"]["synergy"]
+        for level in (0.95, 0.5)
+    )
+    assert narrow[1] - narrow[0] < 0.8 * (wide[1] - wide[0])
+
+
+def test_no_bounds_of_accuracy_without_an_interval():
+    found = estimate_dataset(planted_dataset(800), options={"n_boot": 0, "n_null": 0}, seed=0)
+    assert {entry["status"] for entry in found["reach"]} == {"refused"}
+    assert "too sure" in found["reach"][0]["reason"]
