@@ -22,7 +22,7 @@ from mmcore.information.gaussian.bias import corrected_union, information_bias
 from mmcore.information.gaussian.channel import Channel, channel
 from mmcore.information.gaussian.decompose import MEASURES, assemble, union_of
 from mmcore.information.gaussian.rows import GaussianRows, check_rows
-from mmcore.information.interval import interval, p_values
+from mmcore.information.interval import CORRECTION_DRAWS, corrected, interval, p_values
 from mmcore.information.resampling import bootstrap_rows, permuted_labels
 
 Float = NDArray[np.float64]
@@ -35,7 +35,8 @@ class Options:
 
     Attributes:
         measure: "broja", the union information over Gaussian couplings, or "mmi"; the same for a scalar target.
-        ridge: added to the diagonal of the correlation matrix; then nothing is corrected, since the bias is unknown.
+        ridge: added to the diagonal of the correlation matrix; the formulas of `bias` do not hold then, and the
+            correction is that of the bootstrap, which is no good where there are fewer than about four rows a column.
         level: nominal coverage of the intervals.
         tol: widest certified interval of the union information, bits.
     """
@@ -148,7 +149,8 @@ def estimate(
         groups: N names of the leakage unit; resamples draw whole groups, permutations stay within groups, or exchange
             the targets of whole groups where each has one only.
         seed: of resamples and permutations.
-        n_boot: resamples for `.interval`; `.corrected` needs none.
+        n_boot: resamples for `.interval`; `.corrected` needs none, and with a ridge
+            takes some tens where there are none.
         n_null: permutations of the target's rows for `.null`.
         options: see `Options`.
 
@@ -173,10 +175,14 @@ def estimate(
     n_rows = len(rows.values)
     found = channel(_covariance(rows.values, chosen.ridge), rows.sizes)
     table = assemble(found, union_of(found, chosen.measure, chosen.tol), chosen.measure)
-    draws, failed = _resampled(rows, chosen, n_boot, seed)
+    n_draws = n_boot or (CORRECTION_DRAWS if chosen.ridge else 0)
+    draws, failed = _resampled(rows, chosen, n_draws, seed)
     null, null_failed = _permuted(rows, chosen, n_null, seed)
     raw = np.array(list(table.atoms.values()))
-    better = None if chosen.ridge else _corrected(found, float(table.union_upper or 0.0), rows.sizes, n_rows)
+    if chosen.ridge:
+        better = dict(zip(ATOMS, corrected(raw, draws).tolist()))
+    else:
+        better = _corrected(found, float(table.union_upper or 0.0), rows.sizes, n_rows)
     record = {
         "n_rows": n_rows,
         "n_groups": None if rows.groups is None else int(rows.groups.max()) + 1,
@@ -185,6 +191,8 @@ def estimate(
         "ridge": float(chosen.ridge),
         "notes": list(rows.notes),
         "n_boot": int(n_boot),
+        "correction": "bootstrap" if chosen.ridge else "Gaussian",
+        "correction_draws": n_draws if chosen.ridge else 0,
         "n_resamples_failed": failed,
         "n_null": int(n_null),
         "n_permutations_failed": null_failed,

@@ -97,6 +97,7 @@ def test_what_a_result_holds(method, draws):
     assert found.status == "estimated"
     assert (found.interval is None) == ("n_boot" not in draws)
     assert (found.null is None) == ("n_null" not in draws)
+    assert found.corrected is not None
     for held in (found.corrected, found.interval, found.null):
         assert held is None or tuple(held) == ATOMS
     assert found.null is None or {len(values) for values in found.null.values()} == {draws["n_null"]}

@@ -357,7 +357,7 @@ def test_bad_input_is_named():
     assert error.argument == "x2"
     assert "linearly" in error.received
     assert "ridge" in error.remedy
-    assert gaussian.estimate(x2, collinear, y, ridge=1e-3).corrected is None
+    assert gaussian.estimate(x2, collinear, y, ridge=1e-3).diagnostics["correction"] == "bootstrap"
     assert complaint(x1[:6], x2[:6], y[:6]).received == "6 rows for 3 + 2 + 1 columns"
     assert complaint(x1, x2, x1[:, 0]).argument == "y"
     assert "both sources together" in complaint(x1, x2, x1[:, 0] + x2[:, 0]).received
