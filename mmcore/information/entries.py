@@ -179,6 +179,8 @@ def chance_levels(pid: PID) -> dict[str, float]:
 
 
 def _information(found: Clustered, level: float) -> dict[str, Any]:
+    if len(found.draws) == 0:
+        return {name: _sum(found.pid, weights) for name, weights in SUMS.items()}
     raw = np.array([getattr(found.pid, name) for name in ATOMS])
     sums = {name: np.array(weights, dtype=np.float64) for name, weights in SUMS.items()}
     return {name: value_entry(np.atleast_1d(raw @ w), (found.draws @ w)[:, None], level) for name, w in sums.items()}
