@@ -111,7 +111,7 @@ def test_every_estimate_is_corrected_without_being_asked(method, options):
     ],
 )
 def test_what_nothing_tells_is_nearer_nothing_once_corrected(method, options, columns):
-    # unrelated labels: every atom is zero, and all that is found is bias ("neighbours" has none of counting to take off)
+    # unrelated labels: all that is found is bias ("neighbours" counts no cells, and has none of this kind)
     raw, better = [], []
     for seed in range(20):
         generator = np.random.default_rng(seed)
