@@ -102,15 +102,14 @@ class PID:
 
     def __getattr__(self, name: str) -> Any:
         """Fill in a result of a batch when it is first looked at; only missing attributes come here."""
-        try:
-            batch = _BATCH.__get__(self)  # not self._batch, which would come here again
-        except AttributeError:
-            batch = None
+        if name == "_batch":
+            return None  # of a result that was not made in a batch
+        batch = self._batch
         if batch is not None:
             values, engine, tables = batch
-            place = _PLACE.__get__(self)
+            place = self._place
             _SET(self, "__dict__", _content(values[:, place].tolist(), engine, tables[place]))
-            _BATCH.__set__(self, None)
+            _SET_BATCH(self, None)
         try:
             return self.__dict__[name]  # there too if another thread has just filled it in
         except KeyError:
@@ -200,7 +199,7 @@ class PID:
         return f"PID({atoms}; {self.status} by {self.solver}{gap})"
 
 
-_BATCH, _PLACE = PID.__dict__["_batch"], PID.__dict__["_place"]
+_SET_BATCH, _SET_PLACE = PID.__dict__["_batch"].__set__, PID.__dict__["_place"].__set__
 
 # A result of a large batch is filled in when it is looked at (`PID.__getattr__`): a default that the class shows would
 # be taken for the value. The defaults of PID(...) stay.
@@ -249,8 +248,8 @@ def results(
     if isinstance(engines, Union) and certified.all():
         # Loops inside the interpreter: half of the time of a large batch was spent here.
         lazy = list(map(_NEW, repeat(PID, len(certified))))
-        deque(map(_BATCH.__set__, lazy, repeat((values, engines, tables))), maxlen=0)
-        deque(map(_PLACE.__set__, lazy, range(len(certified))), maxlen=0)
+        deque(map(_SET_BATCH, lazy, repeat((values, engines, tables))), maxlen=0)
+        deque(map(_SET_PLACE, lazy, range(len(certified))), maxlen=0)
         found.extend(lazy)
         return found
     for k, row in enumerate(values.T.tolist()):
