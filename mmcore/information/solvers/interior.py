@@ -10,7 +10,8 @@
 by a Schur complement on the shorter source. The target of the complementarity is floored, because driven to zero it
 ruins the residual and the gap sticks. Small tables go to compiled code (`kernel`), where Python would cost more than
 the arithmetic; large ones to matrix products (`schur`). A table whose interval stays too wide gets a second run with
-heavier centring and shorter steps, which its status tells; what is then still too wide is returned as it is.
+heavier centring and shorter steps, which its status tells; what is then still too wide is returned as the best ends of
+all iterations. Rounding is added to both ends (`two_labels.rounding_error`), since the best of many would pick it out.
 """
 
 from __future__ import annotations
