@@ -305,7 +305,7 @@ def estimate(
             decomposed exactly.
         groups: N names of the leakage unit (person, film); resamples and cross-fitting then go by group.
         seed: of k-means, folds, resamples and permutations.
-        n_boot: resamples for `.corrected` and `.interval`; 0 for none.
+        n_boot: resamples for `.interval`; 0 for none. `.corrected` is there without them.
         n_null: label permutations for `.null`; 0 for none.
         kw: options of the method, see its module.
 
