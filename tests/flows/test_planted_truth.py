@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from projects import ROOT
 
 from mmcore.data.formats import read
 from mmcore.information.pairs import estimate_dataset
+from tasks.parameters import load_parameters
 
 
 @pytest.fixture(scope="module")
 def estimate() -> dict:
-    parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    source = {"seed": parameters["seed"], **parameters["datasets"]["planted"]["source"]}
-    ds = read(source, ROOT, name="planted")
-    return estimate_dataset(ds, label=None, options=parameters["estimate"], seed=parameters["seed"])
+    parameters = load_parameters(ROOT)
+    planted = parameters.datasets["planted"]
+    ds = read({"seed": parameters.seed, **planted.source}, ROOT, name="planted")
+    options = parameters.estimate.of(planted).options
+    return estimate_dataset(ds, label=None, options=options, seed=parameters.seed)
 
 
 @pytest.mark.parametrize("pair", range(3))
