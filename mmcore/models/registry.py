@@ -1,8 +1,10 @@
 """The table of models, and the one function that builds any of them for a dataset's specification.
 
 A builder is named by its path `module:attribute` and imported when it is first used, so that listing names costs
-no torch import. Every builder takes `(modalities, outputs, **arguments)`: the `ModalitySpec`s it may look at and the
-number of outputs.
+no torch import. Two kinds of rows: a `fusion` combines vectors, `(sizes, width=, dropout=, **options)`, and is put
+together with encoders and a head by `mmcore.models.assembly`; a `model` does everything itself,
+`(modalities, outputs, task=, width=, dropout=, encoders=, **options)`, given the `ModalitySpec`s it may look at and the
+number of outputs. To add a method: one file, one row.
 """
 
 from __future__ import annotations
@@ -25,12 +27,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One row of the table: the model's name, the path of its builder, its reference and its tags."""
+    """One row of the table.
+
+    Attributes:
+        name: in parameters and results.
+        builder: `module:attribute`.
+        reference: where it comes from.
+        tags: what may be asked for: `baseline`, `additive`, `any_interaction`, `sequence`, ...
+        kind: `fusion` or `model`, see the module.
+        fewest, most: modalities that its mathematics allows; None for any number.
+    """
 
     name: str
     builder: str
     reference: str
     tags: tuple[str, ...]
+    kind: str = "fusion"
+    fewest: int = 1
+    most: int | None = None
 
 
 MODELS: tuple[ModelEntry, ...] = (
@@ -39,16 +53,18 @@ MODELS: tuple[ModelEntry, ...] = (
         "mmcore.models.fusions.unimodal:Unimodal",
         "Liang et al. 2021, MultiBench (NeurIPS Datasets and Benchmarks), section 3",
         ("baseline", "one_modality"),
+        most=1,
     ),
     ModelEntry(
         "early_fusion",
         "mmcore.models.fusions.early:EarlyFusion",
         "Baltrusaitis, Ahuja, Morency 2019, Multimodal Machine Learning (TPAMI 41:2), section 6.1",
         ("fusion", "any_interaction"),
+        kind="model",
     ),
     ModelEntry(
         "late_fusion",
-        "mmcore.models.fusions.late:LateFusion",
+        "mmcore.models.fusions.late:Concatenation",
         "Liang et al. 2021, MultiBench (NeurIPS Datasets and Benchmarks), section 3, 'late fusion (concatenation)'",
         ("fusion", "baseline", "additive"),
     ),
@@ -89,11 +105,46 @@ def _chosen(spec: DatasetSpec, modalities: Sequence[str] | None) -> tuple[Modali
     return tuple(spec.modality(name) for name in modalities)
 
 
-def _check_arguments(name: str, builder: Any, arguments: dict[str, Any]) -> None:
-    accepted = [key for key in inspect.signature(builder).parameters if key not in ("modalities", "outputs", "task")]
+def _builder(entry: ModelEntry) -> Any:
+    module, _, attribute = entry.builder.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def accepted_arguments(entry: ModelEntry) -> list[str]:
+    """Return the arguments that a model takes besides modalities, label and seed.
+
+    Example:
+        >>> accepted_arguments(model_entry("late_fusion"))
+        ['width', 'dropout', 'encoders', 'head_depth']
+    """
+    own = list(inspect.signature(_builder(entry)).parameters)
+    if entry.kind == "fusion":
+        own = [
+            "width",
+            "dropout",
+            "encoders",
+            "head_depth",
+            *(name for name in own if name not in ("width", "dropout")),
+        ]
+    return [name for name in own if name not in ("modalities", "outputs", "task", "sizes")]
+
+
+def _check_arguments(entry: ModelEntry, arguments: dict[str, Any]) -> None:
+    accepted = accepted_arguments(entry)
     for key in arguments:
         if key not in accepted:
-            raise unknown_name(f"argument of {name}", key, [*accepted, "modalities", "modality", "label", "seed"])
+            raise unknown_name(f"argument of {entry.name}", key, [*accepted, "modalities", "modality", "label", "seed"])
+
+
+def _check_number(entry: ModelEntry, modalities: Sequence[ModalitySpec]) -> None:
+    found = len(modalities)
+    if found < entry.fewest or (entry.most is not None and found > entry.most):
+        allowed = f"{entry.fewest} or more" if entry.most is None else f"{entry.fewest} to {entry.most}"
+        allowed = f"exactly {entry.most}" if entry.most == entry.fewest else allowed
+        names = ", ".join(modality.name for modality in modalities)
+        remedy = "Name fewer." if found > entry.fewest else "Name more."
+        remedy = "Name one modality." if entry.most == 1 else remedy
+        raise InputError("modalities", f"{found} ({names})", f"{allowed} for '{entry.name}'", remedy)
 
 
 def build_model(
@@ -117,7 +168,8 @@ def build_model(
         **arguments: the builder's own, such as `width`, `depth`, `dropout`.
 
     Raises:
-        InputError: for an unknown model, modality, label or argument.
+        InputError: for an unknown model, modality, label, encoder or argument, or a number of modalities that the model
+            cannot take.
 
     Example:
         >>> import numpy as np
@@ -139,13 +191,18 @@ def build_model(
     elif base == "unimodal" and modalities is None:
         options = ", ".join(m.name for m in spec.modalities)
         raise InputError("modality", "nothing", options, "Name the one modality, as in 'unimodal:<modality>'.")
-    module, _, attribute = entry.builder.partition(":")
-    builder = getattr(importlib.import_module(module), attribute)
-    _check_arguments(base, builder, arguments)
+    _check_arguments(entry, arguments)
     chosen, target = _chosen(spec, modalities), spec.label(label)
+    _check_number(entry, chosen)
+    builder = _builder(entry)
     with seeded(stream_seed(seed, "initialisation", base)):
-        model = builder(chosen, target.n_outputs, task=target.task, **arguments)
-    model.configuration = {
+        if entry.kind == "fusion":
+            from mmcore.models.assembly import FusedModel
+
+            model = FusedModel(chosen, target.n_outputs, fusion=builder, task=target.task, **arguments)
+        else:
+            model = builder(chosen, target.n_outputs, task=target.task, **arguments)
+    model.configuration = {  # type: ignore[assignment]
         "name": base,
         "modalities": [m.name for m in chosen],
         "label": target.column,

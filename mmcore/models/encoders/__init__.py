@@ -1,25 +1,28 @@
 """The table of encoders, and which one suits a modality.
 
-An encoder maps one standardised modality to a vector: `encoder(values, lengths) -> (B, features)`.
-Vectors get `mlp`; sequences (ragged, or `(time, channels)`) get `temporal_convolution`; images get `convolution`.
+An encoder maps one standardised modality to a vector: `encoder(values, lengths) -> (B, features)`. Encoders tagged
+`steps` also have `encoder.steps(values, lengths) -> ((B, T', step_features), (B,) lengths | None)`, what they know of
+each step before pooling. The layout of a modality decides which encoders fit: `vector` (d,), `sequence` (T, channels),
+`image` (H, W) or (H, W, channels), `frames` (T, H, W, channels), `set` (ragged elements without an order).
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
-from mmcore.errors import InputError, NotBuiltYetError
-from mmcore.models.encoders.convolution import Convolution
-from mmcore.models.encoders.mlp import MultilayerPerceptron
-from mmcore.models.encoders.temporal_convolution import TemporalConvolution
+from mmcore.errors import InputError, NotBuiltYetError, unknown_name
 
 if TYPE_CHECKING:
     from mmcore.data.spec import ModalitySpec
+
+EncoderChoice = str | Mapping[str, Any]
 
 
 class Encoder(Protocol):
@@ -33,46 +36,103 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class EncoderEntry:
-    """One row of the table; `builder(size, width=, dropout=)`, `size` being that of the last axis or of the vector."""
+    """One row of the table.
+
+    Attributes:
+        name: in parameters.
+        builder: `module:attribute`, called as `builder(shape, width=, dropout=, **options)`; `shape` is a sample's.
+        layouts: of the modalities that it takes; the first encoder of the table that takes one is its default.
+        reference: where it comes from.
+        tags: `steps` where it has them.
+    """
 
     name: str
-    builder: Callable[..., nn.Module]
+    builder: str
+    layouts: tuple[str, ...]
     reference: str
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] = ()
 
 
 ENCODERS: tuple[EncoderEntry, ...] = (
-    EncoderEntry("mlp", MultilayerPerceptron, "Rumelhart, Hinton, Williams 1986 (Nature 323)", ("vector",)),
-    EncoderEntry("temporal_convolution", TemporalConvolution, "Waibel et al. 1989 (TASSP 37:3)", ("sequence",)),
-    EncoderEntry("convolution", Convolution, "LeCun et al. 1998 (Proc. IEEE 86:11)", ("image",)),
+    EncoderEntry(
+        "mlp",
+        "mmcore.models.encoders.mlp:for_shape",
+        ("vector",),
+        "Rumelhart, Hinton, Williams 1986 (Nature 323)",
+    ),
+    EncoderEntry(
+        "temporal_convolution",
+        "mmcore.models.encoders.temporal_convolution:for_shape",
+        ("sequence",),
+        "Waibel et al. 1989 (TASSP 37:3)",
+    ),
+    EncoderEntry(
+        "convolution",
+        "mmcore.models.encoders.convolution:for_shape",
+        ("image",),
+        "LeCun et al. 1998 (Proc. IEEE 86:11)",
+    ),
 )
+
+
+def layout_of(modality: ModalitySpec) -> str:
+    """Return the layout of a modality: `vector`, `sequence`, `image`, `frames` or `set`.
+
+    Raises:
+        InputError: for raw text, which has to become numbers first.
+        NotBuiltYetError: for graphs of varying size, and ragged arrays of more than four axes.
+
+    Example:
+        >>> from mmcore.data.spec import ModalitySpec
+        >>> layout_of(ModalitySpec("a", "timeseries", (100, 3), "float32"))
+        'sequence'
+    """
+    if "str" in modality.dtype or "U" in modality.dtype:
+        raise InputError(modality.name, "raw text", "numbers", "Preprocess the text into vectors first.")
+    axes = len(modality.shape)
+    if modality.ragged and modality.kind == "set" and axes == 2:
+        return "set"
+    if modality.ragged and (modality.kind in ("set", "graph") or axes not in (2, 4)):
+        raise NotBuiltYetError(
+            f"{modality.name}: no encoder for a {modality.kind} of shape {modality.shape} exists yet; pool it first"
+        )
+    if axes == 4:
+        return "frames"
+    if modality.kind == "image" and axes in (2, 3):
+        return "image"
+    if modality.ragged or (modality.kind in ("timeseries", "audio", "text", "embedding") and axes == 2):
+        return "sequence"
+    return "set" if modality.kind == "set" and axes == 2 else "vector"
 
 
 def encoder_name(modality: ModalitySpec) -> str:
     """Return the name of the encoder that suits a modality's kind and shape.
 
     Raises:
-        InputError: for raw text, which has to become numbers first.
-        NotBuiltYetError: for sets and graphs of varying size.
+        InputError, NotBuiltYetError: as `layout_of`.
 
     Example:
         >>> from mmcore.data.spec import ModalitySpec
         >>> encoder_name(ModalitySpec("a", "timeseries", (100, 3), "float32"))
         'temporal_convolution'
     """
-    if "str" in modality.dtype or "U" in modality.dtype:
-        raise InputError(modality.name, "raw text", "numbers", "Preprocess the text into vectors first.")
-    if modality.ragged and (modality.kind in ("set", "graph") or len(modality.shape) != 2):
-        raise NotBuiltYetError(
-            f"{modality.name}: no encoder for a {modality.kind} of shape {modality.shape} exists yet; pool it first"
-        )
-    if modality.ragged:
-        return "temporal_convolution"
-    if modality.kind == "image" and len(modality.shape) in (2, 3):
-        return "convolution"
-    if modality.kind in ("timeseries", "audio", "text", "embedding") and len(modality.shape) == 2:
-        return "temporal_convolution"
-    return "mlp"
+    layout = layout_of(modality)
+    for entry in ENCODERS:
+        if layout in entry.layouts:
+            return entry.name
+    raise NotBuiltYetError(f"{modality.name}: no encoder for {layout} inputs exists yet")
+
+
+def find_encoder(name: str) -> EncoderEntry:
+    """Return the row of the table called `name`.
+
+    Raises:
+        InputError: for an unknown name, with the nearest known one.
+    """
+    for entry in ENCODERS:
+        if entry.name == name:
+            return entry
+    raise unknown_name("encoder", str(name), [entry.name for entry in ENCODERS])
 
 
 def flat_size(modality: ModalitySpec) -> int:
@@ -80,14 +140,64 @@ def flat_size(modality: ModalitySpec) -> int:
     return math.prod(int(size or 1) for size in modality.shape)
 
 
-def build_encoder(modality: ModalitySpec, *, width: int, dropout: float) -> nn.Module:
-    """Return the encoder for one modality, with `width` features."""
-    name = encoder_name(modality)
-    builder = next(entry.builder for entry in ENCODERS if entry.name == name)
-    if name == "mlp":
-        size = flat_size(modality)
-    elif name == "convolution":
-        size = int(modality.shape[2] or 1) if len(modality.shape) == 3 else 1
-    else:
-        size = int(modality.shape[-1] or 1)
-    return builder(size, width=width, dropout=dropout)
+def build_encoder(
+    modality: ModalitySpec, choice: EncoderChoice | None = None, *, width: int, dropout: float, steps: bool = False
+) -> nn.Module:
+    """Return the encoder for one modality.
+
+    Args:
+        modality: what it encodes.
+        choice: a name of the table, or `{"name": ..., **options}`; None for the default of the modality's layout.
+        width: its features, unless an option says otherwise.
+        dropout: its dropout.
+        steps: whether it must have `steps`.
+
+    Raises:
+        InputError: for an unknown encoder or option, one that does not fit the modality's layout, or one without
+            steps where they are needed.
+
+    Example:
+        >>> from mmcore.data.spec import ModalitySpec
+        >>> build_encoder(ModalitySpec("a", "tabular", (5,), "float32"), width=8, dropout=0.0).features
+        8
+    """
+    options = dict(choice) if isinstance(choice, Mapping) else {"name": choice or encoder_name(modality)}
+    entry = find_encoder(str(options.pop("name", "") or encoder_name(modality)))
+    layout = layout_of(modality)
+    argument = f"encoders.{modality.name}"
+    if layout not in entry.layouts:
+        fitting = ", ".join(e.name for e in ENCODERS if layout in e.layouts)
+        raise InputError(argument, f"{entry.name} for {layout} inputs", fitting, "Choose one that fits the modality.")
+    if steps and "steps" not in entry.tags:
+        fitting = ", ".join(e.name for e in ENCODERS if layout in e.layouts and "steps" in e.tags)
+        raise InputError(argument, f"{entry.name}, without steps", fitting, "This model needs one vector a step.")
+    module, _, attribute = entry.builder.partition(":")
+    builder = getattr(importlib.import_module(module), attribute)
+    accepted = [name for name in inspect.signature(builder).parameters if name not in ("shape", "width", "dropout")]
+    for name in options:
+        if name not in (*accepted, "width", "dropout"):
+            raise unknown_name(f"{argument} ({entry.name})", name, ["name", "width", "dropout", *accepted])
+    shape = modality.shape if modality.shape else (1,)
+    return builder(shape, **{"width": width, "dropout": dropout, **options})
+
+
+def build_encoders(
+    modalities: Sequence[ModalitySpec],
+    choices: Mapping[str, EncoderChoice] | None = None,
+    *,
+    width: int,
+    dropout: float,
+    steps: bool = False,
+) -> nn.ModuleList:
+    """Return one encoder a modality; `choices` names them by modality, the others get their default.
+
+    Raises:
+        InputError: as `build_encoder`, and for a choice for a modality that is not there.
+    """
+    names = [modality.name for modality in modalities]
+    for name in choices or {}:
+        if name not in names:
+            raise unknown_name("encoders", name, names)
+    return nn.ModuleList(
+        [build_encoder(m, (choices or {}).get(m.name), width=width, dropout=dropout, steps=steps) for m in modalities]
+    )

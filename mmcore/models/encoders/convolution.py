@@ -9,6 +9,7 @@ works with one set of weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -54,3 +55,11 @@ class Convolution(nn.Module):
         with _single_precision_on_cpu(images):
             hidden = self.layers(images)
         return self.project(hidden)
+
+
+def for_shape(
+    shape: Sequence[int | None], *, width: int = 64, dropout: float = 0.1, filters: tuple[int, ...] = (16, 32)
+) -> Convolution:
+    """Return the encoder of images (H, W) or (H, W, channels)."""
+    channels = int(shape[2] or 1) if len(shape) == 3 else 1
+    return Convolution(channels, width=width, filters=tuple(filters), dropout=dropout)

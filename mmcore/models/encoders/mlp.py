@@ -8,6 +8,9 @@ Assumes standardised inputs of one fixed size.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -35,3 +38,10 @@ class MultilayerPerceptron(nn.Module):
     ) -> Float[Tensor, "batch width"]:
         """Return the representation; `lengths` has no meaning here and is ignored."""
         return self.layers(values.flatten(1))
+
+
+def for_shape(
+    shape: Sequence[int | None], *, width: int = 64, dropout: float = 0.1, depth: int = 2
+) -> MultilayerPerceptron:
+    """Return the encoder of samples of a fixed shape, flattened."""
+    return MultilayerPerceptron(math.prod(int(size or 1) for size in shape), width=width, depth=depth, dropout=dropout)

@@ -13,6 +13,7 @@ not matter. A present but empty sequence pools to zeros.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -95,3 +96,11 @@ class TemporalConvolution(nn.Module):
         mean = hidden.mean(2) if lengths is None else hidden.sum(2) / lengths.clamp(min=1)[:, None]
         # After relu nothing is negative, so the zeros beyond the end never win the maximum.
         return self.project(torch.cat([mean, hidden.max(2).values, plain], 1))
+
+
+def for_shape(
+    shape: Sequence[int | None], *, width: int = 64, dropout: float = 0.1, filters: tuple[int, int] = (16, 32)
+) -> TemporalConvolution:
+    """Return the encoder of sequences (T, channels)."""
+    first, second = filters
+    return TemporalConvolution(int(shape[-1] or 1), width=width, filters=(first, second), dropout=dropout)

@@ -14,16 +14,18 @@ indicators start at zero, so where training never saw an absence, an absent moda
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmcore.models.encoders import build_encoder, encoder_name, flat_size
+from mmcore.errors import unknown_name
+from mmcore.models.encoders import EncoderChoice, build_encoder, flat_size, layout_of
 from mmcore.models.encoders.mlp import MultilayerPerceptron
-from mmcore.models.standardisation import StandardisedInputs, blank_absent, output_scale
+from mmcore.models.standardisation import Prepared, StandardisedInputs, blank_absent, output_scale
+from mmcore.models.trace import Trace
 
 if TYPE_CHECKING:
     from mmcore.data.spec import ModalitySpec
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 def is_flattened(modality: ModalitySpec, flatten_limit: int) -> bool:
     """Return whether a modality enters the concatenation as it is rather than through its encoder."""
-    vector = encoder_name(modality) == "mlp"
+    vector = layout_of(modality) == "vector"
     return vector or (not modality.ragged and flat_size(modality) <= flatten_limit)
 
 
@@ -48,25 +50,52 @@ class EarlyFusion(nn.Module):
         depth: int = 2,
         dropout: float = 0.1,
         flatten_limit: int = 64,
+        encoders: Mapping[str, EncoderChoice] | None = None,
     ) -> None:
         super().__init__()
         self.modalities, self.specs, self.outputs = tuple(m.name for m in modalities), tuple(modalities), outputs
         self.inputs = StandardisedInputs(modalities)
-        flattened = [is_flattened(m, flatten_limit) for m in modalities]
+        choices = dict(encoders or {})
+        for name in choices:
+            if name not in self.modalities:
+                raise unknown_name("encoders", name, self.modalities)
+        flattened = [m.name not in choices and is_flattened(m, flatten_limit) for m in modalities]
         self.encoders = nn.ModuleList(
             [
-                nn.Identity() if flat else build_encoder(m, width=width, dropout=dropout)
+                nn.Identity() if flat else build_encoder(m, choices.get(m.name), width=width, dropout=dropout)
                 for m, flat in zip(modalities, flattened)
             ]
         )
         self.flattened = tuple(flattened)
-        size = sum(flat_size(m) if flat else width for m, flat in zip(modalities, flattened))
+        size = sum(
+            flat_size(m) if flat else int(encoder.features)  # type: ignore[arg-type,misc]
+            for m, flat, encoder in zip(modalities, flattened, self.encoders)
+        )
         self.joint = MultilayerPerceptron(size + len(modalities), width=width, depth=depth, dropout=dropout)
         first = self.joint.layers[0]
         with torch.no_grad():
             first.weight[:, size:].zero_()  # type: ignore[index]
         self.head = nn.Linear(width, outputs)
         self.scale = output_scale(task)
+
+    def trace(
+        self,
+        inputs: dict[str, Tensor],
+        presence: dict[str, Tensor] | None = None,
+        lengths: dict[str, Tensor] | None = None,
+    ) -> Trace:
+        """Return the outputs with the parts that were concatenated."""
+        return self.trace_prepared(self.inputs(inputs, presence, lengths))
+
+    def trace_prepared(self, prepared: list[Prepared]) -> Trace:
+        """Return the trace of inputs that are standardised already."""
+        parts, absences = [], []
+        for encoder, flat, (values, present, length) in zip(self.encoders, self.flattened, prepared):
+            part = values.flatten(1) if flat else blank_absent(encoder(values, length), present)
+            parts.append(part)
+            absences.append(part.new_zeros(len(part), 1) if present is None else (~present)[:, None].to(part.dtype))
+        fused = self.joint(torch.cat(parts + absences, 1))  # (B, size + M) -> (B, width)
+        return Trace(self.scale(self.head(fused)), parts, fused, prepared)
 
     def forward(
         self,
@@ -75,11 +104,4 @@ class EarlyFusion(nn.Module):
         lengths: dict[str, Tensor] | None = None,
     ) -> Float[Tensor, "batch outputs"]:
         """Return logits, or values in the label's unit for a regression."""
-        parts, absences = [], []
-        for encoder, flat, (values, present, length) in zip(
-            self.encoders, self.flattened, self.inputs(inputs, presence, lengths)
-        ):
-            part = values.flatten(1) if flat else blank_absent(encoder(values, length), present)
-            parts.append(part)
-            absences.append(part.new_zeros(len(part), 1) if present is None else (~present)[:, None].to(part.dtype))
-        return self.scale(self.head(self.joint(torch.cat(parts + absences, 1))))  # (B, size + M) -> (B, outputs)
+        return self.trace(inputs, presence, lengths).outputs

@@ -11,47 +11,26 @@ Missing modality: an absent one contributes nothing (its W_m e_m is left out of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from mmcore.models.encoders import build_encoder
-from mmcore.models.standardisation import StandardisedInputs, blank_absent, output_scale
 
-if TYPE_CHECKING:
-    from mmcore.data.spec import ModalitySpec
+class Concatenation(nn.Module):
+    """The representations side by side; an absent one is zeros, so that under a linear head it adds nothing.
 
+    Example:
+        >>> Concatenation([2, 1])([torch.ones(1, 2), torch.zeros(1, 1)], [None, None]).tolist()
+        [[1.0, 1.0, 0.0]]
+    """
 
-class LateFusion(nn.Module):
-    """Encoders whose concatenated representations go through one linear head; logits add over modalities."""
-
-    def __init__(
-        self,
-        modalities: Sequence[ModalitySpec],
-        outputs: int,
-        *,
-        task: str = "classification",
-        width: int = 64,
-        dropout: float = 0.1,
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], *, width: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
-        self.modalities, self.specs, self.outputs = tuple(m.name for m in modalities), tuple(modalities), outputs
-        self.inputs = StandardisedInputs(modalities)
-        self.encoders = nn.ModuleList([build_encoder(m, width=width, dropout=dropout) for m in modalities])
-        self.head = nn.Linear(width * len(modalities), outputs)
-        self.scale = output_scale(task)
+        self.features = sum(sizes)
 
     def forward(
-        self,
-        inputs: dict[str, Tensor],
-        presence: dict[str, Tensor] | None = None,
-        lengths: dict[str, Tensor] | None = None,
-    ) -> Float[Tensor, "batch outputs"]:
-        """Return logits, or values in the label's unit for a regression."""
-        representations = [
-            blank_absent(encoder(prepared.values, prepared.lengths), prepared.present)
-            for encoder, prepared in zip(self.encoders, self.inputs(inputs, presence, lengths))
-        ]
-        return self.scale(self.head(torch.cat(representations, 1)))  # (B, M * width) -> (B, outputs)
+        self, representations: list[Float[Tensor, "batch size"]], presence: list[Bool[Tensor, " batch"] | None]
+    ) -> Float[Tensor, "batch features"]:
+        """Return (B, sum of sizes)."""
+        return torch.cat(representations, 1)

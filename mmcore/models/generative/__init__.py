@@ -1,0 +1,1 @@
+"""Models that also generate: factorised representations, variational ones, and translation between modalities."""
