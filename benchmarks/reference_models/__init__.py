@@ -1,0 +1,6 @@
+"""The reference toolkit's modules written again, clean-room, in plain torch: what our zoo is timed beside.
+
+They follow the official structure on purpose, slow parts and defects included (self-pairs and returned attention
+weights in MulT, mask and position table made in every forward, low-rank factors in a plain list), with the published
+numbers of registered parameters, which `tests/benchmarks/test_reference_models.py` counts. Nothing outside `benchmarks` uses them.
+"""
