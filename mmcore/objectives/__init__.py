@@ -6,9 +6,11 @@ Importing this package imports no torch.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.objectives.cross_entropy import cross_entropy
@@ -16,10 +18,10 @@ from mmcore.objectives.multilabel import multilabel
 from mmcore.objectives.regression import regression
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 __all__ = ["OBJECTIVES", "Objective", "available_objectives", "cross_entropy", "find_objective", "multilabel"]
-__all__ += ["regression"]
+__all__ += ["TERMS", "TermEntry", "build_term", "find_term", "regression"]
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,56 @@ def find_objective(name: str, task: str) -> Objective:
                 raise InputError("objective", f"'{name}' for a {task} label", fitting, "Use 'auto'.")
             return objective
     raise unknown_name("objective", name, ["auto", *available_objectives()])
+
+
+@dataclass(frozen=True)
+class TermEntry:
+    """One row of the table of terms: losses beside the task's own, which look at more than the outputs.
+
+    Attributes:
+        name: in parameters.
+        builder: `module:Class`, built as `Class(model, n_rows=, **options)` and called as `term(trace, targets, rows)`;
+            `rows` are the positions of the batch among the `n_rows` training rows.
+        reference: where it comes from.
+        needs: what the model's trace must hold: `representations`, `fused`, `prepared`.
+        weight: its weight where none is given.
+    """
+
+    name: str
+    builder: str
+    reference: str
+    needs: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+TERMS: tuple[TermEntry, ...] = ()
+
+
+def find_term(name: str) -> TermEntry:
+    """Return the term called `name`.
+
+    Raises:
+        InputError: for an unknown name, with the nearest known one.
+    """
+    for entry in TERMS:
+        if entry.name == name:
+            return entry
+    raise unknown_name("objective.terms", name, [entry.name for entry in TERMS])
+
+
+def build_term(name: str, model: nn.Module, *, n_rows: int, **options: Any) -> nn.Module:
+    """Return the term called `name` for a built model.
+
+    Raises:
+        InputError: for an unknown term or option, or a model that the term cannot look into.
+    """
+    entry = find_term(name)
+    module, _, attribute = entry.builder.partition(":")
+    builder = getattr(importlib.import_module(module), attribute)
+    accepted = [key for key in inspect.signature(builder).parameters if key not in ("model", "n_rows")]
+    for key in options:
+        if key not in accepted:
+            raise unknown_name(f"objective.terms.{name}", key, ["weight", *accepted])
+    if not hasattr(model, "trace"):
+        raise InputError("model", type(model).__name__, "one with 'trace'", f"'{name}' looks at representations.")
+    return builder(model, n_rows=n_rows, **options)

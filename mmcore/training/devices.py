@@ -33,8 +33,8 @@ def _check(device: str, precision: str) -> tuple[str, int | None]:
 
 
 @functools.lru_cache
-def fabric_for(device: str = "auto", precision: str = "32-true") -> Fabric:
-    """Return the Fabric for a device (`auto cpu cuda cuda:<index> mps`) and a precision of `PRECISIONS`.
+def fabric_for(device: str = "auto", precision: str = "32-true", devices: int = 1) -> Fabric:
+    """Return the Fabric for a device (`auto cpu cuda cuda:<index> mps`), a precision of `PRECISIONS` and processes.
 
     Raises:
         InputError: for an unknown name, or a device that is not there.
@@ -44,9 +44,32 @@ def fabric_for(device: str = "auto", precision: str = "32-true") -> Fabric:
         device(type='cpu')
     """
     kind, index = _check(device, precision)
+    if devices < 1 or (devices > 1 and index is not None):
+        allowed = "1 or more, and 1 where a device has an index"
+        raise InputError("devices", f"{devices} on '{device}'", allowed, "Name the kind of device only.")
     from lightning_fabric import Fabric
 
+    if devices > 1:
+        return Fabric(accelerator=kind, devices=devices, strategy="ddp_spawn", precision=precision)  # type: ignore[arg-type]
+
     return Fabric(accelerator=kind, devices=1 if index is None else [index], precision=precision)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def deterministic_algorithms(wanted: bool) -> Iterator[None]:
+    """Run the block with torch's deterministic algorithms only, where `wanted`; the former choice is restored.
+
+    Example:
+        >>> with deterministic_algorithms(True):
+        ...     torch.are_deterministic_algorithms_enabled()
+        True
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or wanted)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ On a CPU the same seed, data and number of threads give the same bits. An accele
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,12 +27,13 @@ from mmcore.errors import InputError
 from mmcore.models.cost import count_parameters
 from mmcore.models.randomness import seeded
 from mmcore.models.standardisation import OutputScale, standardise_from
-from mmcore.objectives import Objective, find_objective
+from mmcore.seeds import stream_seed
 from mmcore.training.checkpoint import TrainingState, checkpoint_path, fit_key, read_state, write_state
-from mmcore.training.devices import fabric_for
+from mmcore.training.devices import deterministic_algorithms, fabric_for
 from mmcore.training.inputs import InputRows, check_finite
 from mmcore.training.loop import Learner, LearningPart, NonFiniteLossError, outputs_of, train_epoch
-from mmcore.training.metrics import METRICS
+from mmcore.training.loss import ObjectiveSettings, TrainedLoss, read_objective
+from mmcore.training.metrics import find_validation_metric
 from mmcore.training.options import FitOptions
 from mmcore.training.targets import Part, training_parts
 
@@ -92,12 +94,13 @@ def _label_of(model: nn.Module, ds: Dataset, label: str | None) -> LabelSpec:
     return spec
 
 
-def _on_device(learner: Learner, ds: Dataset, part: Part, loss_weight: float) -> LearningPart:
-    device, names = learner.fabric.device, learner.model.modalities
+def _on_device(learner: Learner, ds: Dataset, part: Part) -> LearningPart:
+    names: tuple[str, ...] = learner.loss.model.modalities  # type: ignore[assignment]
+    device = learner.fabric.device
     targets = torch.from_numpy(part.labels)
     if targets.is_floating_point() and learner.options.precision != "64-true":
         targets = targets.float()
-    return LearningPart(InputRows(ds, names, part.rows, device), targets.to(device), loss_weight)  # type: ignore[arg-type]
+    return LearningPart(InputRows(ds, names, part.rows, device), targets.to(device))
 
 
 def _prepare(model: nn.Module, ds: Dataset, label: LabelSpec, parts: tuple[Part, Part]) -> float:
@@ -114,34 +117,35 @@ def _prepare(model: nn.Module, ds: Dataset, label: LabelSpec, parts: tuple[Part,
     return 1.0 / std**2
 
 
-def _learner(fabric: Fabric, model: nn.Module, objective: Objective, options: FitOptions) -> Learner:
+def _learner(fabric: Fabric, loss: TrainedLoss, options: FitOptions) -> Learner:
     fused = fabric.device.type in ("cpu", "cuda")
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused
+        loss.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused
     )
-    module, wrapped = fabric.setup(model, optimizer)
-    return Learner(fabric, model, module, wrapped, objective, options)
+    compiled: Any = torch.compile(loss) if options.compile else loss
+    module, wrapped = fabric.setup(compiled, optimizer)
+    return Learner(fabric, loss, module, wrapped, options)
 
 
 def _described(
-    options: FitOptions, objective: Objective, ds: Dataset, label: LabelSpec, model: nn.Module, device: torch.device
+    options: FitOptions, settings: ObjectiveSettings, ds: Dataset, label: LabelSpec, model: nn.Module, fabric: Fabric
 ) -> dict[str, Any]:
     """What decides the result besides rows, labels, weights and statistics, as JSON-able values."""
     return {
         "options": dataclasses.asdict(options),
-        "objective": objective.name,
+        "objective": [settings.task.name, settings.terms],
         "dataset": [ds.spec.name, ds.spec.version, label.to_dict()],
         "configuration": getattr(model, "configuration", None),
-        "device": device.type,
+        "device": [fabric.device.type, fabric.world_size],
     }
 
 
 def _evaluate(learner: Learner, part: LearningPart) -> tuple[float, float]:
-    """Return the validation loss and metric."""
+    """Return the validation loss of the task and the metric."""
     outputs = outputs_of(learner.module, part.inputs)
     with torch.inference_mode():
-        loss = float(learner.objective.loss(outputs, part.targets)) * part.loss_weight
-    return loss, dict(METRICS)[learner.objective.metric](outputs, part.targets)
+        loss = float(learner.loss.task.loss(outputs, part.targets)) * learner.loss.loss_weight
+    return loss, find_validation_metric(learner.options.metric, learner.loss.task).score(outputs, part.targets, loss)
 
 
 def _advance(state: TrainingState, entry: dict[str, float], model: nn.Module, options: FitOptions) -> None:
@@ -166,10 +170,11 @@ class _Keeper:
 
     def after_epoch(self, state: TrainingState, learner: Learner) -> None:
         due = state.finished or time.monotonic() - self.last_write >= self.seconds
-        if self.path is not None and due:
-            write_state(self.path, self.key, state, learner.model, learner.optimizer)
+        first = learner.fabric.global_rank == 0
+        if self.path is not None and due and first:
+            write_state(self.path, self.key, state, learner.loss, learner.optimizer)
             self.last_write = time.monotonic()
-        if self.progress is not None:
+        if self.progress is not None and first:
             self.progress(state.epoch, learner.options.epochs, state.history[-1]["metric"])
 
 
@@ -188,16 +193,67 @@ def _run(
                 received = f"a validation loss of {valid_loss} in epoch {epoch}"
                 raise InputError("learning_rate", received, "a finite loss", "Lower it.")
             entry = {"epoch": epoch, "loss": loss, "valid_loss": valid_loss, "metric": metric}
-            _advance(state, entry, learner.model, learner.options)
+            _advance(state, entry, learner.loss.model, learner.options)
             keeper.after_epoch(state, learner)
     return None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One fit, checked and ready to run, in this process or in several."""
+
+    model: nn.Module
+    ds: Dataset
+    label: LabelSpec
+    settings: ObjectiveSettings
+    options: FitOptions
+    parts: tuple[Part, Part]
+    loss_weight: float
+    checkpoint_dir: str | Path | None
+    checkpoint_seconds: float
+    progress: Progress | None
+
+
+def _fit_here(fabric: Fabric, task: _Task) -> tuple[TrainingState, Path | None]:
+    """Run a fit to its end, from its checkpoint where there is one; return its state and the checkpoint's place."""
+    options, train, valid = task.options, *task.parts
+    with seeded(stream_seed(options.seed, "terms")):
+        loss = TrainedLoss(task.model, task.settings, loss_weight=task.loss_weight, n_rows=len(train.rows))
+    described = _described(options, task.settings, task.ds, task.label, task.model, fabric)
+    key = fit_key(described, task.parts, loss)
+    learner = _learner(fabric, loss, options)
+    path = None if task.checkpoint_dir is None else checkpoint_path(task.checkpoint_dir, key)
+    state = TrainingState() if path is None else read_state(path, key, loss, learner.optimizer)
+    if not state.finished:
+        on_device = (_on_device(learner, task.ds, train), _on_device(learner, task.ds, valid))
+        keeper = _Keeper(path, key, task.checkpoint_seconds, task.progress)
+        with deterministic_algorithms(options.deterministic):
+            diverged = _run(learner, on_device, state, keeper)
+        if diverged is not None:
+            where = train.rows[diverged]
+            samples = [str(sample) for sample in task.ds.samples["sample_id"].iloc[where]]
+            raise NonFiniteLossError(state.epoch + 1, where, samples)
+    return state, path
+
+
+def _fit_apart(fabric: Fabric, task: _Task) -> tuple[TrainingState, Path | None]:
+    """`_fit_here`, with weights as arrays: a tensor's shared memory ends with the process that returns it."""
+    state, path = _fit_here(fabric, task)
+    arrays = {name: tensor.cpu().numpy() for name, tensor in state.best_weights.items()}
+    return dataclasses.replace(state, best_weights=arrays), path  # type: ignore[arg-type]
+
+
+def _fit_in_processes(fabric: Fabric, task: _Task) -> tuple[TrainingState, Path | None]:
+    state, path = fabric.launch(functools.partial(_fit_apart, task=task))
+    weights = {name: torch.from_numpy(np.array(values)) for name, values in state.best_weights.items()}
+    return dataclasses.replace(state, best_weights=weights), path
 
 
 def fit(
     model: nn.Module,
     ds: Dataset,
     *,
-    objective: str = "auto",
+    objective: str | Mapping[str, Any] = "auto",
     label: str | None = None,
     rows: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
@@ -208,8 +264,12 @@ def fit(
     patience: int = 10,
     modality_dropout: float = 0.0,
     max_gradient_norm: float = 1.0,
+    metric: str = "auto",
     device: str = "auto",
+    devices: int = 1,
     precision: str = "32-true",
+    compile: bool = False,
+    deterministic: bool = False,
     checkpoint_dir: str | Path | None = None,
     checkpoint_seconds: float = 1.0,
     progress: Progress | None = None,
@@ -219,7 +279,8 @@ def fit(
     Args:
         model: from `build_model`; trained in place, its standardisation fitted on the training rows.
         ds: the dataset.
-        objective: a name of `OBJECTIVES`, or `auto` for the one of the label's task.
+        objective: a name of `OBJECTIVES`, `auto` for the one of the label's task, a name of `TERMS` (beside the
+            task's own), or `{"task": name, "terms": {term: {"weight": number, **options}}}`.
         label: the label column (None: the one that the model was built for).
         rows: `{"train": positions, "valid": positions}` (None: the dataset's split).
         seed: of the order of rows and of all dropout. Initial weights have their own, in `build_model`.
@@ -230,8 +291,14 @@ def fit(
         patience: see `epochs`.
         modality_dropout: chance that a training row loses each modality, in [0, 1); never all of them.
         max_gradient_norm: gradients are scaled down to this 2-norm.
+        metric: of validation, that chooses the epoch and stops early; `auto` is the objective's own.
         device: `auto`, `cpu`, `cuda`, `cuda:<index>` or `mps`.
+        devices: processes, each with its share of every batch (distributed data parallel); more than one starts
+            processes, so that a script needs `if __name__ == "__main__"`. Without dropout and terms over a batch the
+            losses are those of one process.
         precision: `32-true`, `64-true` or `bf16-mixed`.
+        compile: run model and loss through `torch.compile`; needs a C++ compiler.
+        deterministic: only algorithms that repeat bit for bit on an accelerator too; an operation without one raises.
         checkpoint_dir: where the training state is kept; a fit that was interrupted goes on from there, one that was
             finished returns at once. None keeps nothing.
         checkpoint_seconds: at most one write in so many seconds (0: after every epoch); the last epoch always writes.
@@ -260,29 +327,28 @@ def fit(
         patience=patience,
         modality_dropout=modality_dropout,
         max_gradient_norm=max_gradient_norm,
+        metric=metric,
         precision=precision,
+        compile=compile,
+        deterministic=deterministic,
     )
-    fabric = fabric_for(device, precision)
     target = _label_of(model, ds, label)
-    chosen = find_objective(objective, target.task)
+    settings = read_objective(objective, target.task)
+    name = find_validation_metric(metric, settings.task).name
     parts = training_parts(ds, target, rows)
     loss_weight = _prepare(model, ds, target, parts)
-    key = fit_key(_described(options, chosen, ds, target, model, fabric.device), parts, model)
-    learner = _learner(fabric, model, chosen, options)
-    path = None if checkpoint_dir is None else checkpoint_path(checkpoint_dir, key)
-    state = TrainingState() if path is None else read_state(path, key, model, learner.optimizer)
-    if not state.finished:
-        train, valid = (_on_device(learner, ds, part, loss_weight) for part in parts)
-        diverged = _run(learner, (train, valid), state, _Keeper(path, key, checkpoint_seconds, progress))
-        if diverged is not None:
-            where = parts[0].rows[diverged]
-            samples = [str(sample) for sample in ds.samples["sample_id"].iloc[where]]
-            raise NonFiniteLossError(state.epoch + 1, where, samples)
+    task = _Task(model, ds, target, settings, options, parts, loss_weight, checkpoint_dir, checkpoint_seconds, progress)
+    if devices == 1:
+        state, path = _fit_here(fabric_for(device, precision), task)
+    else:
+        state, path = _fit_in_processes(fabric_for(device, precision, devices), task)
+        if precision == "64-true":
+            model.double()
     model.load_state_dict(state.best_weights)
     return FitResult(
         model=model.eval(),
         history=tuple(state.history),
-        metric=chosen.metric,
+        metric=name,
         best_metric=state.best["metric"],
         best_epoch=state.best_epoch,
         checkpoint=path,

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmcore.models.randomness import reseed
-from mmcore.objectives import Objective
 from mmcore.seeds import stream, stream_seed
 from mmcore.training.inputs import InputRows
+from mmcore.training.loss import TrainedLoss, scored
 from mmcore.training.options import FitOptions
 
 EVALUATED_AT_ONCE = 2048
@@ -39,22 +39,20 @@ class NonFiniteLossError(ArithmeticError):
 
 @dataclass(frozen=True)
 class LearningPart:
-    """Inputs and targets of one part on the device; `loss_weight` brings a regression's loss to unit variance."""
+    """Inputs and targets of one part on the device."""
 
     inputs: InputRows
     targets: Tensor
-    loss_weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Learner:
-    """The model, then module and optimizer as Fabric wrapped them, and what they are trained by."""
+    """Model and loss as one module, the same and its optimizer as Fabric wrapped them, and the options."""
 
     fabric: Any
-    model: nn.Module
+    loss: TrainedLoss
     module: Any
     optimizer: Any
-    objective: Objective
     options: FitOptions
 
 
@@ -73,9 +71,28 @@ def dropped_modalities(presence: np.ndarray, rate: float, seed: int, epoch: int)
     return np.where(kept.any(0), kept, presence)
 
 
-def _scored(outputs: Tensor) -> Tensor:
-    """Outputs in at least single precision: a loss in bfloat16 would round away what it should see."""
-    return outputs if outputs.dtype == torch.float64 else outputs.float()
+def batches_of(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Return the rows of each update; a last batch of one row joins the one before it.
+
+    One row alone has no variance, which batch normalisation divides by.
+
+    Example:
+        >>> [batch.tolist() for batch in batches_of(torch.arange(5), 2)]
+        [[0, 1], [2, 3, 4]]
+    """
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and batch_size > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def own_share(fabric: Any, positions: Tensor) -> tuple[Tensor, float]:
+    """Return this process's rows of a batch, and what its mean loss counts so that gradients average to the batch's."""
+    processes, rank = fabric.world_size, fabric.global_rank
+    if processes == 1:
+        return positions, 1.0
+    own = positions[rank::processes]
+    return own, len(own) * processes / len(positions)
 
 
 def train_epoch(learner: Learner, part: LearningPart, epoch: int) -> tuple[float, np.ndarray | None]:
@@ -91,10 +108,11 @@ def train_epoch(learner: Learner, part: LearningPart, epoch: int) -> tuple[float
     presence = inputs.presence_tensors(kept)
     reseed(stream_seed(options.seed, "dropout", epoch), device)
     learner.module.train()
-    losses, batches = [], order.split(options.batch_size)
-    for positions in batches:
-        outputs = _scored(learner.module(*inputs.take(positions, presence)))
-        loss = learner.objective.loss(outputs, part.targets.index_select(0, positions)) * part.loss_weight
+    losses, batches = [], batches_of(order, options.batch_size)
+    for batch in batches:
+        positions, share = own_share(learner.fabric, batch)
+        targets = part.targets.index_select(0, positions)
+        loss = learner.module(*inputs.take(positions, presence), targets, positions, share)
         learner.optimizer.zero_grad(set_to_none=True)
         learner.fabric.backward(loss)
         learner.fabric.clip_gradients(
@@ -102,7 +120,10 @@ def train_epoch(learner: Learner, part: LearningPart, epoch: int) -> tuple[float
         )
         learner.optimizer.step()
         losses.append(loss.detach())
-    values = torch.stack(losses).double().cpu().numpy()  # looked at once an epoch: an accelerator need not wait
+    seen = torch.stack(losses).double()  # looked at once an epoch: an accelerator need not wait
+    if learner.fabric.world_size > 1:
+        seen = learner.fabric.all_reduce(seen, reduce_op="mean")
+    values = seen.cpu().numpy()
     if not np.isfinite(values).all():
         return float("nan"), batches[int(np.flatnonzero(~np.isfinite(values))[0])].cpu().numpy()
     return float(np.average(values, weights=[len(b) for b in batches])), None
@@ -114,4 +135,4 @@ def outputs_of(module: Any, inputs: InputRows, at_once: int = EVALUATED_AT_ONCE)
     presence = inputs.presence_tensors(inputs.presence)
     every = torch.arange(len(inputs), device=inputs.device)
     with torch.inference_mode():
-        return torch.cat([_scored(module(*inputs.take(positions, presence))) for positions in every.split(at_once)])
+        return torch.cat([scored(module(*inputs.take(positions, presence))) for positions in every.split(at_once)])

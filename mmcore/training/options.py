@@ -30,7 +30,10 @@ class FitOptions:
     patience: int = 10
     modality_dropout: float = 0.0
     max_gradient_norm: float = 1.0
+    metric: str = "auto"
     precision: str = "32-true"
+    compile: bool = False
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         for name, low in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("patience", 1)):

@@ -93,7 +93,7 @@ def test_the_amount_and_content_of_padding_do_not_matter(ds, batch, name):
 
 def test_a_ragged_sequence_of_full_length_equals_a_fixed_one(ds, batch):
     inputs, _ = batch
-    encoder = model_of("unimodal:ragged", ds).encoder
+    encoder = model_of("unimodal:ragged", ds).encoders[0]
     full = torch.full((N,), 20)
     torch.testing.assert_close(encoder(inputs["ragged"], full), encoder(inputs["ragged"], None), rtol=0, atol=1e-12)
 
