@@ -65,7 +65,7 @@ def read_folders(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset
     for modality, block in source["modalities"].items():
         if block["kind"] in ("image", "audio"):
             places = file_places(frame, block, folder, f"modalities.{modality}", source.get("missing", "error"))
-            read_files = _images if block["kind"] == "image" else _sounds
+            read_files = image_modality if block["kind"] == "image" else _sounds
             modalities[modality] = read_files(places, block, f"modalities.{modality}")
         else:
             table.check_columns(frame, source, {modality: block})
@@ -106,7 +106,17 @@ def _first(places: Sequence[Path | None], argument: str) -> None:
         raise InputError(argument, "no file at all", "at least one file", "Check the column of the index.")
 
 
-def _images(places: Sequence[Path | None], block: Mapping[str, Any], argument: str) -> Modality:
+def image_modality(places: Sequence[Path | None], block: Mapping[str, Any], argument: str) -> Modality:
+    """Return the images at `places` as one modality (N, height, width, channels) uint8; None is an absent one.
+
+    Args:
+        places: the file of each row, or None.
+        block: the modality's options `size`, `channels` and `unit`.
+        argument: what to call the modality in an error.
+
+    Raises:
+        InputError: where no file is named at all, one cannot be decoded, or sizes differ and no `size` is given.
+    """
     _first(places, argument)
     channels, size = block.get("channels", 3), block.get("size")
     if channels not in (1, 3):
