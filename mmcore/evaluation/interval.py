@@ -27,12 +27,18 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import beta, t
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.metrics import Metric, find_metric, score, statistics, unit_sums
 from mmcore.evaluation.predictions import Predicted
 
 MAX_RECOMPUTED = 200  # metrics without row statistics are recomputed for at most this many left-out blocks
 METHOD = "leave one {unit} out, Student t with n - 1 degrees; fractions on the logit scale; seeds averaged first"
+INTERVALS = {
+    "leave_one_out": METHOD,
+    "bootstrap": "bootstrap-t over {unit}s; fractions on the logit scale; seeds averaged first",
+    "percentile": "percentile bootstrap over {unit}s; seeds averaged first; too narrow with few {unit}s",
+}
+"""What `metric_interval(interval=)` takes, in words."""
 
 
 @dataclass(frozen=True)
@@ -157,16 +163,20 @@ def exact_binomial(successes: int, trials: int, *, level: float = 0.95) -> tuple
     return low, high
 
 
-def metric_interval(predicted: Predicted, name: str, *, level: float = 0.95) -> Interval:
+def metric_interval(
+    predicted: Predicted, name: str, *, level: float = 0.95, interval: str = "leave_one_out", seed: int = 0
+) -> Interval:
     """Return metric `name` of one model's predictions, averaged over seeds, with its interval over units.
 
     Args:
         predicted: predictions of one model, S seeds by n rows, with their resampling units.
         name: a metric of `METRICS` that fits the task.
         level: of the interval.
+        interval: `leave_one_out` (why: see above), or `bootstrap` and `percentile` of `mmcore.evaluation.bootstrap`.
+        seed: of the resamples, where there are any.
 
     Raises:
-        InputError: for an unknown metric, one of another task, or a level outside (0, 1).
+        InputError: for an unknown metric or interval, a metric of another task, or a level outside (0, 1).
 
     Example:
         >>> p = Predicted("m", "regression", (), np.zeros(3), np.array([[1.0, 2.0, 3.0]]), np.zeros((1, 3, 1)),
@@ -175,6 +185,13 @@ def metric_interval(predicted: Predicted, name: str, *, level: float = 0.95) -> 
         >>> round(i.value, 3), round(i.low, 3), round(i.high, 3)
         (2.0, -0.484, 4.484)
     """
+    if interval not in INTERVALS:
+        raise unknown_name("interval", interval, INTERVALS)
+    if interval != "leave_one_out":
+        from mmcore.evaluation.bootstrap import bootstrap_interval
+
+        kind = "bootstrap_t" if interval == "bootstrap" else "percentile"
+        return bootstrap_interval(predicted, name, kind=kind, level=level, seed=seed)
     metric = find_metric(name, predicted.task)
     value, without = leave_one_out(predicted, metric)
     return student_interval(value, without, level=check_level(level), metric=metric, unit=predicted.unit)

@@ -2,20 +2,24 @@
 
     value = f(sum_i t_i),    t_i = statistics of row i
 
-Accuracy, F1, mean errors and the correlation have this form; the area under the ROC curve has not and is recomputed.
-Definitions follow scikit-learn (`accuracy_score`, `balanced_accuracy_score`, `f1_score`, `roc_auc_score`), except that
+Accuracy, F1, mean errors and the correlation have this form; the areas under the ROC curve and under precision against
+recall (`auprc`, average precision: no interpolation) have not and are recomputed. Definitions follow scikit-learn
+(`accuracy_score`, `balanced_accuracy_score`, `f1_score`, `roc_auc_score`, `average_precision_score`), except that
 averages over classes take the classes that occur (in truth, or for F1 in truth or prediction): a class that a
-resample happens to miss is left out instead of counted as zero.
+resample happens to miss is left out instead of counted as zero. Of two classes `auprc` is that of the second one.
+
+Metrics with a tag are for labels of one field and come only where the tag is asked for: `affect` (`.affect`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mmcore.errors import InputError, unknown_name
+from mmcore.evaluation import affect
 from mmcore.evaluation.predictions import Predicted
 
 Rows = Callable[[Predicted], np.ndarray]  # -> (S, n, d) statistics of each seed and row
@@ -35,6 +39,7 @@ class Metric:
         tasks: label tasks that it applies to.
         fraction: whether it lies in [0, 1].
         mean: whether it is a plain mean over rows.
+        tags: the fields it belongs to; empty for a metric of every field.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Metric:
     tasks: tuple[str, ...]
     fraction: bool
     mean: bool
+    tags: tuple[str, ...] = ()
 
 
 def _with_count(values: np.ndarray) -> np.ndarray:
@@ -88,6 +94,10 @@ def _mean(sums: np.ndarray) -> np.ndarray:
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """`above / below`, NaN where nothing is below."""
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def _share(sums: np.ndarray) -> np.ndarray:
+    return _ratio(sums[..., 0], sums[..., 1])
 
 
 def _mean_where_defined(values: np.ndarray) -> np.ndarray:
@@ -147,7 +157,31 @@ def _auroc(predicted: Predicted) -> np.ndarray:
     return _mean_where_defined(_areas_under_curve(truth, scores))
 
 
+def _average_precision(positive: np.ndarray, scores: np.ndarray) -> float:
+    """Sum of precision times gain of recall from the highest score down, tied rows together; NaN without a positive."""
+    n_positive = positive.sum()
+    if not n_positive:
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(positive[order])
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    return float((hits[last] / (last + 1) * np.diff(hits[last], prepend=0)).sum() / n_positive)
+
+
+def _auprc(predicted: Predicted) -> np.ndarray:
+    """(S,) average precision: macro over classes or labels; for two classes that of the second one."""
+    truth, scores = predicted.truth, predicted.scores
+    if predicted.task == "classification":
+        truth = truth[:, None] == np.arange(len(predicted.classes))
+        if len(predicted.classes) == 2:
+            truth, scores = truth[:, 1:], scores[:, :, 1:]
+    columns = range(truth.shape[1])
+    return _mean_where_defined(np.array([[_average_precision(truth[:, c], s[:, c]) for c in columns] for s in scores]))
+
+
 _LABELS = ("classification", "multilabel")
+_NUMBERS = ("regression",)
+_AFFECT = ("affect",)
 METRICS = (
     Metric("accuracy", _mean, _hits, None, True, _LABELS, True, True),
     Metric("balanced_accuracy", _recall, _class_counts, None, True, ("classification",), True, False),
@@ -155,10 +189,16 @@ METRICS = (
     Metric("f1_macro", _f1_macro, _class_counts, None, True, _LABELS, True, False),
     Metric("f1_weighted", _f1_weighted, _class_counts, None, True, _LABELS, True, False),
     Metric("auroc", None, None, _auroc, True, _LABELS, True, False),
-    Metric("mae", _mean, _absolute_errors, None, False, ("regression",), False, True),
-    Metric("mse", _mean, _squared_errors, None, False, ("regression",), False, True),
-    Metric("pearson", _correlation, _moments, None, True, ("regression",), False, False),
+    Metric("auprc", None, None, _auprc, True, _LABELS, True, False),
+    Metric("mae", _mean, _absolute_errors, None, False, _NUMBERS, False, True),
+    Metric("mse", _mean, _squared_errors, None, False, _NUMBERS, False, True),
+    Metric("pearson", _correlation, _moments, None, True, _NUMBERS, False, False),
+    Metric("acc7", _mean, affect.hits_of_seven, None, True, _NUMBERS, True, True, _AFFECT),
+    Metric("acc5", _mean, affect.hits_of_five, None, True, _NUMBERS, True, True, _AFFECT),
+    Metric("acc2", _share, affect.hits_of_two, None, True, _NUMBERS, True, False, _AFFECT),
+    Metric("f1_nonzero", _f1_weighted, affect.sign_counts, None, True, _NUMBERS, True, False, _AFFECT),
 )
+TAGS = ("affect",)
 DEFAULT_METRIC = {"classification": "accuracy", "multilabel": "f1_micro", "regression": "mae"}
 
 
@@ -179,6 +219,22 @@ def find_metric(name: str, task: str | None = None) -> Metric:
                 raise InputError("metric", f"{name} for {task}", ", ".join(fitting), "Choose a metric of this task.")
             return metric
     raise unknown_name("metric", name, [metric.name for metric in METRICS])
+
+
+def metrics_for(task: str, tags: Sequence[str] = ()) -> tuple[Metric, ...]:
+    """Return the metrics of a task: those of every field, and those of the fields in `tags`.
+
+    Raises:
+        InputError: for an unknown tag.
+
+    Example:
+        >>> [m.name for m in metrics_for("regression")], len(metrics_for("regression", ["affect"]))
+        (['mae', 'mse', 'pearson'], 7)
+    """
+    for tag in tags:
+        if tag not in TAGS:
+            raise unknown_name("tags", tag, TAGS)
+    return tuple(m for m in METRICS if task in m.tasks and (not m.tags or set(m.tags) & set(tags)))
 
 
 def score(predicted: Predicted, name: str) -> np.ndarray:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.calibration import calibration
-from mmcore.evaluation.interval import METHOD, check_level, metric_interval
-from mmcore.evaluation.metrics import DEFAULT_METRIC, METRICS, find_metric, score
+from mmcore.evaluation.interval import INTERVALS, check_level, metric_interval
+from mmcore.evaluation.metrics import DEFAULT_METRIC, find_metric, metrics_for, score
 from mmcore.evaluation.paired import compare
 from mmcore.evaluation.predictions import Predicted, read_predictions
 from mmcore.evaluation.verdict import LATE_FUSION
@@ -26,6 +26,7 @@ def evaluate(
     predictions: pd.DataFrame, *, verdict: Mapping[str, Any], task: str, classes: Sequence[str],
     models: Sequence[Mapping[str, Any]], subsets: Sequence[Mapping[str, Any]] = (),
     protocol: Mapping[str, Any] | None = None, metric: str | None = None, level: float = 0.95, seed: int = 0,
+    tags: Sequence[str] = (), interval: str = "leave_one_out",
 ) -> dict[str, Any]:  # fmt: skip
     """Return the content of `evaluation.json`.
 
@@ -38,7 +39,9 @@ def evaluate(
         protocol: `{kind, n_folds, seeds}` of `training.json`.
         metric: the headline metric; by default accuracy, f1_micro (multilabel) or mae (regression).
         level: of all intervals.
-        seed: of the drawn sign vectors.
+        seed: of the drawn sign vectors, and of the resamples.
+        tags: fields whose own metrics are wanted too, e.g. `affect` for sentiment in [-3, 3].
+        interval: of each metric, a name of `mmcore.evaluation.interval.INTERVALS`; differences leave one unit out.
 
     Raises:
         InputError: for no test rows, a model without predictions, a recommended model that is not listed, or models
@@ -53,6 +56,8 @@ def evaluate(
         >>> e["models"][0]["metrics"]["accuracy"]["value"]
         0.5
     """
+    if interval not in INTERVALS:
+        raise unknown_name("interval", interval, INTERVALS)
     chosen = find_metric(metric or DEFAULT_METRIC.get(task, "accuracy"), task)
     names = [str(entry["model"]) for entry in models]
     recommended = str(verdict["recommended"])
@@ -74,11 +79,12 @@ def evaluate(
         "protocol": {
             "kind": given.get("kind", "split"), "n_folds": given.get("n_folds"), "seeds": list(first.seeds),
             "n_rows": len(first.truth), "n_groups": first.n_units if first.unit == "group" else None,
-            "interval": METHOD.format(unit=first.unit),
+            "interval": INTERVALS[interval].format(unit=first.unit),
         },
         "majority_rate": majority_rate(first),
         "models": [
-            _model(read, dict(entry), recommended=recommended, metric=chosen.name, level=level, seed=seed)
+            _model(read, dict(entry), recommended=recommended, metric=chosen.name, level=level, seed=seed,
+                   tags=(*tags, *chosen.tags), interval=interval)
             for entry in models
         ],
         "subsets": [dict(entry) for entry in subsets],
@@ -101,18 +107,15 @@ def majority_rate(predicted: Predicted) -> float | None:
 
 
 def _model(
-    read: Mapping[str, Predicted], entry: dict[str, Any], *, recommended: str, metric: str, level: float, seed: int
-) -> dict[str, Any]:
+    read: Mapping[str, Predicted], entry: dict[str, Any], *, recommended: str, metric: str, level: float, seed: int,
+    tags: Sequence[str], interval: str,
+) -> dict[str, Any]:  # fmt: skip
     name = str(entry["model"])
     predicted = read[name]
     metrics = {}
-    for candidate in METRICS:
-        if predicted.task in candidate.tasks:
-            interval = metric_interval(predicted, candidate.name, level=level)
-            metrics[candidate.name] = {
-                **interval.to_dict(),
-                "seed_deviation": _seed_deviation(predicted, candidate.name),
-            }
+    for candidate in metrics_for(predicted.task, tags):
+        found = metric_interval(predicted, candidate.name, level=level, interval=interval, seed=seed)
+        metrics[candidate.name] = {**found.to_dict(), "seed_deviation": _seed_deviation(predicted, candidate.name)}
     difference = None
     if LATE_FUSION in read and name != LATE_FUSION:
         paired = compare(predicted, read[LATE_FUSION], metric=metric, level=level, seed=seed)
