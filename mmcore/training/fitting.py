@@ -57,6 +57,7 @@ class FitResult:
         checkpoint: the file that holds the training state, or None.
         n_parameters: trainable ones.
         seed: of the fit.
+        details: what a procedure found beside it, JSON-able.
     """
 
     model: nn.Module
@@ -67,6 +68,7 @@ class FitResult:
     checkpoint: Path | None
     n_parameters: int
     seed: int
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -80,7 +82,8 @@ class FitResult:
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the model and the path, as JSON-able values."""
         kept = ("metric", "best_metric", "best_epoch", "epochs", "n_parameters", "seed")
-        return {**{name: getattr(self, name) for name in kept}, "history": list(self.history)}
+        own = {name: getattr(self, name) for name in kept}
+        return {**own, "history": list(self.history), "details": self.details}
 
 
 def _label_of(model: nn.Module, ds: Dataset, label: str | None) -> LabelSpec:

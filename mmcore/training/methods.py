@@ -1,0 +1,180 @@
+"""The table of methods: what `train.models` may name, each a model, an objective and a procedure.
+
+Every model of `mmcore.models` is a method by its own name, trained by its task's loss. The rows below add objectives
+and procedures of the literature to a model. All of them are trained with the same options on the same rows, so that
+two methods differ in nothing but themselves. To add one: one row, and one file where something is new.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mmcore.errors import InputError, unknown_name
+from mmcore.models import MODELS, ModelEntry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mmcore.data import Dataset
+    from mmcore.training.fitting import FitResult
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    Attributes:
+        name: in parameters and results.
+        model: name of the model that it trains.
+        reference: where it comes from.
+        tags: what may be asked for.
+        objective: as `fit` takes it.
+        arguments: of the model.
+        procedure: a name of `PROCEDURES`; `fit` is one fit.
+    """
+
+    name: str
+    model: str
+    reference: str
+    tags: tuple[str, ...] = ()
+    objective: str | Mapping[str, Any] = "auto"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    procedure: str = "fit"
+
+
+PROCEDURES: tuple[tuple[str, str], ...] = (
+    ("fit", "mmcore.training.procedures.single:train"),
+    ("pretraining", "mmcore.training.procedures.pretraining:train"),
+)
+"""Name -> `module:function`, called with a `Training`."""
+
+COMPOSED: tuple[Method, ...] = (
+    Method(
+        "pretrained_late_fusion",
+        "late_fusion",
+        "Du et al. 2023, On uni-modal feature learning in supervised multi-modal learning (ICML), section 4",
+        ("fusion", "additive", "procedure"),
+        procedure="pretraining",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a procedure is given: the method, the data and every option.
+
+    Attributes:
+        method: which one.
+        ds, label, modalities, rows: of the data, as in `fit` and `build_model`.
+        seed: of everything that is drawn.
+        build: arguments of `build_model`: width, dropout, encoders.
+        fit: options of `fit`: epochs, batch_size, learning_rate, ..., checkpoint_dir, progress.
+    """
+
+    method: Method
+    ds: Dataset
+    label: str | None
+    modalities: tuple[str, ...]
+    rows: Mapping[str, np.ndarray] | None
+    seed: int
+    build: Mapping[str, Any]
+    fit: Mapping[str, Any]
+
+
+def _of_model(entry: ModelEntry) -> Method:
+    return Method(entry.name, entry.name, entry.reference, entry.tags)
+
+
+def methods() -> tuple[Method, ...]:
+    """Return every method: the models by themselves, then what objectives and procedures make of them."""
+    return (*(_of_model(entry) for entry in MODELS), *COMPOSED)
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the names that `train_method` knows.
+
+    Example:
+        >>> "late_fusion" in method_names()
+        True
+    """
+    return tuple(method.name for method in methods())
+
+
+def find_method(name: str) -> Method:
+    """Return the method called `name`; `unimodal:<modality>` is the method `unimodal`.
+
+    Raises:
+        InputError: for an unknown name, with the nearest known one.
+
+    Example:
+        >>> find_method("unimodal:audio").model
+        'unimodal'
+    """
+    base = "unimodal" if name.startswith("unimodal:") else name
+    for method in methods():
+        if method.name == base:
+            return method
+    raise unknown_name("model", name, method_names())
+
+
+def fits_number(name: str, n_modalities: int) -> bool:
+    """Return whether the mathematics of a method allows so many modalities.
+
+    Example:
+        >>> fits_number("unimodal", 2)
+        False
+    """
+    entry = next(entry for entry in MODELS if entry.name == find_method(name).model)
+    return entry.fewest <= n_modalities and (entry.most is None or n_modalities <= entry.most)
+
+
+def train_method(
+    name: str,
+    ds: Dataset,
+    *,
+    modalities: Sequence[str] | None = None,
+    label: str | None = None,
+    rows: Mapping[str, np.ndarray] | None = None,
+    seed: int = 0,
+    build: Mapping[str, Any] | None = None,
+    **fit_options: Any,
+) -> FitResult:
+    """Return a model trained by a method of the table.
+
+    Args:
+        name: a name of `method_names()`; `unimodal:<modality>` names its modality.
+        ds: the dataset.
+        modalities: those that it sees (None: all).
+        label: the label column (None: the first).
+        rows: as in `fit`.
+        seed: of initial weights, order of rows, dropout and whatever the procedure draws.
+        build: arguments of `build_model` that every model takes: `width`, `dropout`, `encoders`.
+        **fit_options: of `fit`.
+
+    Raises:
+        InputError: for an unknown method, or whatever its parts refuse.
+
+    Example:
+        >>> import numpy as np
+        >>> from mmcore.data import from_arrays
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> ds = from_arrays({"a": x[:, :1], "b": x[:, 1:]}, labels=(x[:, 0] > 0).astype(int), name="tiny")
+        >>> train_method("late_fusion", ds, epochs=10, device="cpu").best_metric > 0.9
+        True
+    """
+    method = find_method(name)
+    _, _, suffix = name.partition(":")
+    chosen = (suffix,) if suffix else tuple(modalities if modalities is not None else ds.modalities)
+    for modality in chosen:
+        if modality not in ds.modalities:
+            raise unknown_name("modalities", modality, ds.modalities)
+    for key in ("seed", "rows", "label"):
+        if key in fit_options:
+            raise InputError("fit_options", key, "named once", f"Pass {key} to train_method itself.")
+    training = Training(method, ds, label, chosen, rows, seed, dict(build or {}), fit_options)
+    path = dict(PROCEDURES)[method.procedure]
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)(training)
