@@ -88,7 +88,7 @@ def _of_model(entry: ModelEntry) -> Method:
     return Method(entry.name, entry.name, entry.reference, entry.tags)
 
 
-def methods() -> tuple[Method, ...]:
+def available_methods() -> tuple[Method, ...]:
     """Return every method: the models by themselves, then what objectives and procedures make of them."""
     return (*(_of_model(entry) for entry in MODELS), *COMPOSED)
 
@@ -100,7 +100,7 @@ def method_names() -> tuple[str, ...]:
         >>> "late_fusion" in method_names()
         True
     """
-    return tuple(method.name for method in methods())
+    return tuple(method.name for method in available_methods())
 
 
 def find_method(name: str) -> Method:
@@ -114,7 +114,7 @@ def find_method(name: str) -> Method:
         'unimodal'
     """
     base = "unimodal" if name.startswith("unimodal:") else name
-    for method in methods():
+    for method in available_methods():
         if method.name == base:
             return method
     raise unknown_name("model", name, method_names())

@@ -5,8 +5,8 @@
 Reference: Du et al. 2023, On uni-modal feature learning in supervised multi-modal learning (ICML), section 4, which
 finds that joint training alone leaves weaker modalities untrained; the two steps as in the official baselines of
 Wang, Tran, Feiszli 2020 (CVPR), section 4 ("pre-training and fine-tuning").
-Assumes a model put together from encoders and a fusion. Seeds of the pretraining are named after the modality, so that of
-one does not depend on which others there are.
+Assumes a model put together from encoders and a fusion. Seeds of the pretraining are named after the modality, so that
+of one does not depend on which others there are.
 """
 
 from __future__ import annotations
