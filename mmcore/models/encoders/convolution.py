@@ -10,20 +10,11 @@ works with one set of weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-
-def _single_precision_on_cpu(images: Tensor) -> AbstractContextManager[object]:
-    """Switch autocast off on a CPU.
-
-    There torch 2.13 (oneDNN) computes the bfloat16 weight gradient of a convolution over one column from memory that
-    nobody wrote: huge or NaN, another value each time.
-    """
-    return torch.autocast("cpu", enabled=False) if images.device.type == "cpu" else nullcontext()
+from mmcore.models.encoders.precision import without_autocast_on_cpu
 
 
 class Convolution(nn.Module):
@@ -52,7 +43,7 @@ class Convolution(nn.Module):
     ) -> Float[Tensor, "batch features"]:
         """Return the representation; `lengths` has no meaning here and is ignored."""
         images = values.reshape(*values.shape[:3], self.channels).permute(0, 3, 1, 2)  # (B, channels, height, width)
-        with _single_precision_on_cpu(images):
+        with without_autocast_on_cpu(images):
             hidden = self.layers(images)
         return self.project(hidden)
 
