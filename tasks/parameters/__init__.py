@@ -14,6 +14,10 @@ from tasks.parameters.schedule import schedule_problems
 __all__ = ["DatasetParameters", "Parameters", "ParametersError", "check_parameters", "load_parameters"]
 
 PARAMETERS_FILE = "params.yaml"
+VALIDATION_METRICS = (
+    "auto", "accuracy", "balanced_accuracy", "f1_macro", "negative_mse", "negative_mae", "negative_loss",
+)  # fmt: skip
+"""Of `mmcore.training.metrics`, which imports torch; a test compares the two."""
 
 
 def load_parameters(root: str | Path = ".") -> Parameters:
@@ -74,26 +78,29 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
         problems += _at(f"datasets.{name}.preprocess", check_options(_block(block, "preprocess"), known))
         problems += _at(f"datasets.{name}.align", check_alignment(_block(block, "align"), known or ()))
         problems += _at(f"datasets.{name}.ranges", _range_problems(_block(block, "ranges"), known))
-        problems += _estimate_problems(content, name, _block(block, "estimate"))
-    problems += _choice_problems(_block(content, "estimate"), "estimate")
-    problems += _other_choice_problems(content)
+        for group, choices in _CHOICES.items():
+            problems += _override_problems(content, name, group, _block(block, group), choices, known)
+    for group, choices in _CHOICES.items():
+        problems += choices(_block(content, group), group, None)
     problems += schedule_problems(_block(content, "schedule"), list(datasets), root)
     return problems
 
 
-def _estimate_problems(content: Mapping[str, Any], name: str, own: Mapping[str, Any]) -> list[InputError]:
-    """What is wrong with a dataset's own estimate settings; the common ones are checked by themselves."""
+def _override_problems(
+    content: Mapping[str, Any], name: str, group: str, own: Mapping[str, Any], choices: Any, known: Any
+) -> list[InputError]:
+    """What is wrong with a dataset's own settings of a group; the common ones are checked by themselves."""
     if not own:
         return []
-    trial = {**content, "estimate": {**_block(content, "estimate"), **own}}
+    trial = {**content, group: {**_block(content, group), **own}}
     _, found = structure_problems(trial)
     common = {str(problem) for problem in structure_problems(content)[1]}
-    here = [problem for problem in found if problem.argument.startswith("estimate") and str(problem) not in common]
-    here += _choice_problems(own, "estimate")
+    here = [problem for problem in found if problem.argument.startswith(group) and str(problem) not in common]
+    here += choices(own, group, known)
     return [InputError(f"datasets.{name}.{p.argument}", p.received, p.allowed, p.remedy) for p in here]
 
 
-def _choice_problems(block: Mapping[str, Any], prefix: str) -> list[InputError]:
+def _estimate_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
     """Names in a block of estimate settings that no estimator, solver or rule has."""
     from mmcore.information.discretise import KINDS
     from mmcore.information.estimators import available_estimators
@@ -120,18 +127,47 @@ def _choice_problems(block: Mapping[str, Any], prefix: str) -> list[InputError]:
     return found
 
 
-def _other_choice_problems(content: Mapping[str, Any]) -> list[InputError]:
-    from mmcore.evaluation.metrics import METRICS
+def _train_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
+    """Names of methods, encoders and metrics in a block of train settings that there are none of."""
+    from mmcore.models.encoders import ENCODERS
+    from mmcore.training.methods import method_names
 
-    found = []
-    metric, valid = _block(content, "evaluate").get("metric"), ["auto", *(metric.name for metric in METRICS)]
-    if isinstance(metric, str) and metric not in valid:
-        found.append(unknown_name("evaluate.metric", metric, valid))
-    seeds = _block(content, "train").get("seeds")
+    found, methods = [], ["all", *method_names()]
+    named = block.get("models")
+    for value in named if isinstance(named, list) else []:
+        if isinstance(value, str) and value.partition(":")[0] not in methods:
+            found.append(unknown_name(f"{prefix}.models", value, methods))
+    subsets = block.get("retrain_subsets")
+    if isinstance(subsets, str) and subsets not in methods[1:]:
+        found.append(unknown_name(f"{prefix}.retrain_subsets", subsets, methods[1:]))
+    metric = block.get("metric")
+    if isinstance(metric, str) and metric not in VALIDATION_METRICS:
+        found.append(unknown_name(f"{prefix}.metric", metric, VALIDATION_METRICS))
+    encoders = [entry.name for entry in ENCODERS]
+    for modality, choice in _block(block, "encoders").items():
+        if known is not None and modality not in known:
+            found.append(unknown_name(f"{prefix}.encoders", str(modality), known))
+        name = choice.get("name") if isinstance(choice, Mapping) else choice
+        if isinstance(name, str) and name not in encoders:
+            found.append(unknown_name(f"{prefix}.encoders.{modality}", name, encoders))
+    seeds = block.get("seeds")
     if isinstance(seeds, list) and len(set(map(repr, seeds))) < len(seeds):
         remedy = "Name each seed once: the same seed twice is the same run."
-        found.append(InputError("train.seeds", seeds, "different seeds", remedy))
+        found.append(InputError(f"{prefix}.seeds", seeds, "different seeds", remedy))
     return found
+
+
+def _evaluate_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
+    from mmcore.evaluation.metrics import METRICS
+
+    metric, valid = block.get("metric"), ["auto", *(metric.name for metric in METRICS)]
+    if isinstance(metric, str) and metric not in valid:
+        return [unknown_name(f"{prefix}.metric", metric, valid)]
+    return []
+
+
+_CHOICES = {"estimate": _estimate_choices, "train": _train_choices, "evaluate": _evaluate_choices}
+"""Groups that a dataset's own block may override -> what checks the names in them."""
 
 
 def _path_problems(source: Mapping[str, Any]) -> list[InputError]:

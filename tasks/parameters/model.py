@@ -44,6 +44,8 @@ class DatasetParameters(Group):
     preprocess: dict[str, dict[str, Any]] = {}
     align: dict[str, Any] = {}
     estimate: dict[str, Any] = {}
+    train: dict[str, Any] = {}
+    evaluate: dict[str, Any] = {}
 
 
 class Validate(Group):
@@ -101,9 +103,14 @@ class Estimate(Group):
 
 
 class Train(Group):
-    """How every model is trained."""
+    """Which models are trained beside the proposed ones, and how all of them are."""
 
+    models: list[str]
+    encoders: dict[str, str | dict[str, Any]]
     seeds: Annotated[list[Seed], Field(min_length=1)]
+    metric: str
+    tune_trials: Draws
+    retrain_subsets: str | None
     epochs: Count
     batch_size: Count
     learning_rate: Positive
@@ -113,9 +120,16 @@ class Train(Group):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     modality_dropout: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["auto", "cpu", "cuda", "mps"]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    precision: Literal["32-true", "64-true", "bf16-mixed"]
+    devices: Count
+    compile: bool
+    deterministic: bool
     threads: Count
     workers: Count
+
+    def of(self, dataset: DatasetParameters) -> Train:
+        """The settings of one dataset: these, with what its own block states otherwise."""
+        return Train.model_validate({**self.model_dump(), **dataset.train})
 
 
 class Evaluate(Group):
@@ -124,6 +138,15 @@ class Evaluate(Group):
     level: Level
     metric: str
     min_gain: Annotated[float, Field(ge=0)]
+    noise_levels: list[Annotated[float, Field(gt=0, le=1)]]
+    noise_models: Literal["deciding", "all"]
+    noise_seeds: Count
+    coverage: Level
+    slices: list[str]
+
+    def of(self, dataset: DatasetParameters) -> Evaluate:
+        """The settings of one dataset: these, with what its own block states otherwise."""
+        return Evaluate.model_validate({**self.model_dump(), **dataset.evaluate})
 
 
 class Explain(Group):

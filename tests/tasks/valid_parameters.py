@@ -27,11 +27,16 @@ PARAMETERS: dict[str, Any] = {
         "max_bias_share": 0.5,
     },
     "train": {
+        "models": [], "encoders": {}, "metric": "auto", "tune_trials": 0, "retrain_subsets": None, "devices": 1,
+        "compile": False, "deterministic": False,
         "seeds": [0, 1], "epochs": 2, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.1, "patience": 2,
         "width": 8, "dropout": 0.1, "modality_dropout": 0.1, "device": "auto", "precision": "32-true", "threads": 1,
         "workers": 1,
     },
-    "evaluate": {"level": 0.95, "metric": "auto", "min_gain": 0.0},
+    "evaluate": {
+        "level": 0.95, "metric": "auto", "min_gain": 0.0, "noise_levels": [0.5, 1.0], "noise_models": "deciding",
+        "noise_seeds": 1, "coverage": 0.9, "slices": [],
+    },
     "explain": {"n_repeats": 2},
     "report": {"pdf": False},
     "schedule": {

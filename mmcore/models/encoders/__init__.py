@@ -4,6 +4,7 @@ An encoder maps one standardised modality to a vector: `encoder(values, lengths)
 `steps` also have `encoder.steps(values, lengths) -> ((B, T', step_features), (B,) lengths | None)`, what they know of
 each step before pooling. The layout of a modality decides which encoders fit: `vector` (d,), `sequence` (T, channels),
 `image` (H, W) or (H, W, channels), `frames` (T, H, W, channels), `set` (ragged elements without an order).
+Importing the table imports no torch.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from torch import Tensor, nn
-
 from mmcore.errors import InputError, NotBuiltYetError, unknown_name
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from mmcore.data.spec import ModalitySpec
 
 EncoderChoice = str | Mapping[str, Any]
@@ -278,6 +279,8 @@ def build_encoders(
     Raises:
         InputError: as `build_encoder`, and for a choice for a modality that is not there.
     """
+    from torch import nn
+
     names = [modality.name for modality in modalities]
     for name in choices or {}:
         if name not in names:
