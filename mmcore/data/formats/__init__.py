@@ -11,7 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from mmcore.data import Dataset
-from mmcore.data.formats import affect, folders, npz, planted, table
+from mmcore.data.formats import (
+    affect,
+    avmnist,
+    enrico,
+    folders,
+    layout,
+    mimic,
+    mmimdb,
+    mult,
+    npz,
+    planted,
+    push,
+    table,
+    vision_touch,
+)
 from mmcore.data.formats.checking import modality_problems, option_problems
 from mmcore.data.formats.label_rows import label_names
 from mmcore.data.formats.options import COMMON, TYPES, Option
@@ -77,6 +91,62 @@ READERS = (
         _with_common(affect.OPTIONS, affect.INHERITED),
         affect.MODALITY_OPTIONS,
         affect.MODALITY_KINDS,
+    ),
+    Reader(
+        "mult",
+        mult.read_mult,
+        "MulT's own pickles of MOSI, MOSEI and IEMOCAP, without running code",
+        _with_common(mult.OPTIONS, mult.INHERITED),
+        mult.MODALITY_OPTIONS,
+        mult.MODALITY_KINDS,
+    ),
+    Reader(
+        "mimic",
+        mimic.read_mimic,
+        "MultiBench's im.pk of MIMIC-III, without running code",
+        _with_common(mimic.OPTIONS, layout.INHERITED),
+        mimic.MODALITY_OPTIONS,
+        mimic.MODALITY_KINDS,
+    ),
+    Reader(
+        "avmnist",
+        avmnist.read_avmnist,
+        "the AV-MNIST folder: written and spoken digits",
+        _with_common(avmnist.OPTIONS, layout.INHERITED),
+        avmnist.MODALITY_OPTIONS,
+        avmnist.MODALITY_KINDS,
+    ),
+    Reader(
+        "enrico",
+        enrico.read_enrico,
+        "the ENRICO folder: app screens and their wireframes",
+        _with_common(enrico.OPTIONS, layout.INHERITED),
+        enrico.MODALITY_OPTIONS,
+        enrico.MODALITY_KINDS,
+    ),
+    Reader(
+        "mmimdb",
+        mmimdb.read_mmimdb,
+        "MM-IMDb's multimodal_imdb.hdf5: plots, posters, genres",
+        _with_common(mmimdb.OPTIONS, layout.INHERITED),
+        mmimdb.MODALITY_OPTIONS,
+        mmimdb.MODALITY_KINDS,
+    ),
+    Reader(
+        "push",
+        push.read_push,
+        "the MuJoCo Push folder: windows of a robot arm's sensors",
+        _with_common(push.OPTIONS, layout.INHERITED),
+        push.MODALITY_OPTIONS,
+        push.MODALITY_KINDS,
+    ),
+    Reader(
+        "vision_touch",
+        vision_touch.read_vision_touch,
+        "the Vision & Touch folder: steps of a robot arm at a peg",
+        _with_common(vision_touch.OPTIONS, layout.INHERITED),
+        vision_touch.MODALITY_OPTIONS,
+        vision_touch.MODALITY_KINDS,
     ),
     Reader(
         "planted",

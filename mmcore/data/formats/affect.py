@@ -49,7 +49,7 @@ OPTIONS = (
 )
 MODALITY_KINDS = ("timeseries", "embedding")
 MODALITY_OPTIONS = (KIND,)
-INHERITED = tuple(option for option in COMMON if option.name not in ("modalities", "label", "where", "split"))
+INHERITED = tuple(o for o in COMMON if o.name not in ("modalities", "label", "where", "split", "sample_id"))
 
 
 def read_affect(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:

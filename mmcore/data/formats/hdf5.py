@@ -1,7 +1,7 @@
 """HDF5 files read slice by slice, with one error for every way in which they can be broken.
 
-h5py is imported when a file is opened. Only the rows and keys that are asked for leave the disk. A link to another file
-is not followed, so that a downloaded file cannot bring in others.
+h5py is imported when a file is opened. Only the rows and keys that are asked for leave the disk. Arrays that lie in
+another file (external links, external storage, virtual arrays) are refused: a downloaded file cannot bring in others.
 """
 
 from __future__ import annotations
@@ -81,20 +81,17 @@ class Hdf5:
         """
         import h5py
 
-        parent, _, leaf = key.rpartition("/")
-        group = self._file.get(parent) if parent else self._file
-        link = group.get(leaf, getlink=True) if isinstance(group, h5py.Group) and leaf in group else None
-        if isinstance(link, h5py.ExternalLink):
-            raise InputError(
-                "path", f"{self.shown}: '{key}' in another file", "arrays of the file itself", "Copy it in."
-            )
-        item = None if link is None else self._file.get(key)
+        item = self._file.get(key)
         if not isinstance(item, h5py.Dataset):
+            group = self._file.get(key.rpartition("/")[0] or "/")
             held = list(group.keys()) if isinstance(group, h5py.Group) else self.keys()
             keys = ", ".join(held[:10]) + (", ..." if len(held) > 10 else "")
             allowed = f"an array '{key}' of {layout.shown_shape(shape)}"
             received = f"{self.shown} without '{key}', with {keys or 'nothing'}"
             raise InputError("path", received, allowed, "Name a file of this layout.")
+        if item.file.filename != self._file.filename or item.is_virtual or item.external:
+            received = f"{self.shown}: '{key}' in another file"
+            raise InputError("path", received, "arrays of the file itself", "Copy the array into the file.")
         layout.check_array(item, shape, f"{self.shown}: {key}", "Name a file of this layout.")
         return item
 
@@ -111,11 +108,13 @@ class Hdf5:
             raise _broken(self.shown, error) from error
 
     def texts(self, key: str) -> list[str] | None:
-        """Return the texts at `key`, or None where there is no such array of byte strings or text."""
+        """Return the texts at `key`, or None where the file itself has no such array of byte strings or text."""
         import h5py
 
-        item = self._file.get(key) if key in self._file else None
+        item = self._file.get(key)
         if not isinstance(item, h5py.Dataset) or item.ndim != 1 or item.dtype.kind not in "SO":
+            return None
+        if item.file.filename != self._file.filename or item.is_virtual or item.external:
             return None
         try:
             return [v.decode("utf-8", errors="replace") if isinstance(v, bytes) else str(v) for v in item[:].tolist()]

@@ -59,7 +59,7 @@ OPTIONS = (
 )
 MODALITY_KINDS = ("timeseries", "embedding")
 MODALITY_OPTIONS = (KIND,)
-INHERITED = tuple(option for option in COMMON if option.name not in ("modalities", "label", "where", "split"))
+INHERITED = tuple(o for o in COMMON if o.name not in ("modalities", "label", "where", "split", "sample_id"))
 
 
 def read_mult(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
@@ -115,6 +115,8 @@ def _emotions(parts: Parts, shown: str) -> np.ndarray:
 def _emotion_labels(
     emotions: np.ndarray, source: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str, tuple[str, ...] | None]:
+    if "classes" in source:
+        raise InputError("classes", source["classes"], "nothing", "The emotions have names of their own.")
     task = source.get("task", "multilabel")
     if task == "multilabel":
         return {"label": emotions}, task, EMOTIONS

@@ -153,3 +153,57 @@ def test_another_layout_is_named(spoil, part: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         read(BLOCK, _write(content, tmp_path), name="mosi")
     assert part in str(raised.value)
+
+
+def test_a_fixed_length_keeps_the_first_steps_and_pads_behind(tmp_path: Path) -> None:
+    content = _content()
+    ds = read({**BLOCK, "length": 3}, _write(content, tmp_path), name="mosi")
+    assert ds["audio"].shape == (25, 3, 2)
+    # sample 3 starts at step 3 and has 2 steps, sample 1 starts at step 1 and has 4
+    np.testing.assert_allclose(ds["text"][3, :2], content["train"]["text"][3, 3:], rtol=1e-6)
+    assert not ds["text"][3, 2:].any()
+    np.testing.assert_allclose(ds["vision"][1], content["train"]["vision"][1, 1:4], rtol=1e-6)
+    assert read({**BLOCK, "length": 9}, tmp_path, name="mosi")["text"].shape == (25, 9, 4)
+
+
+def test_missing_numbers_stay_and_are_counted(tmp_path: Path) -> None:
+    content = _content()
+    content["valid"]["audio"][2, 4] = np.nan
+    content["train"]["audio"][7] = np.nan  # dropped: no text
+    ds = read(BLOCK, _write(content, tmp_path), name="mosi")
+    assert ds.spec.annotations["reading"]["nan"] == {"audio": 2}
+    assert int(np.isnan(ds["audio"].values).sum()) == 2
+    assert ds.presence("audio").all()
+
+
+@pytest.mark.parametrize(("neutral", "expected"), [("negative", 0), ("positive", 1), ("unlabelled", -1)])
+def test_what_a_neutral_sentiment_is(neutral: str, expected: int, tmp_path: Path) -> None:
+    content = _content()
+    content["test"]["labels"] = np.array([-3.0, -1, 0, 0, 0.5, 1, 2, 3])[:, None]
+    ds = read({**BLOCK, "task": "classification", "neutral": neutral}, _write(content, tmp_path), name="mosi")
+    assert ds.labels()[ds.rows("test")].tolist() == [0, 0, expected, expected, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (0, 1)])
+def test_humour_as_a_regression_is_minus_one_and_one(values: tuple, tmp_path: Path) -> None:
+    content = _content()
+    for part, n in SIZES.items():
+        content[part]["labels"] = np.array([values[i % 2] for i in range(n)])[:, None]
+    root = _write(content, tmp_path)
+    ds = read({**BLOCK, "task": "regression"}, root, name="humor")
+    assert ds.labels()[ds.rows("test")].tolist() == [-1.0, 1.0] * 4
+    # a coding of two values has no neutral one: 0 is the negative class whatever is asked
+    ds = read({**BLOCK, "neutral": "positive"}, root, name="humor")
+    assert ds.labels()[ds.rows("test")].tolist() == [0, 1] * 4
+
+
+def test_a_truncated_pickle_and_emotions_are_named(tmp_path: Path) -> None:
+    root = _write(_content(), tmp_path)
+    whole = (root / "mosi.pkl").read_bytes()
+    (root / "mosi.pkl").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="breaks off"):
+        read(BLOCK, root, name="mosi")
+    content = _content()
+    content["valid"]["labels"] = np.zeros((6, 4, 2))
+    with pytest.raises(InputError, match="reader: mult"):
+        read(BLOCK, _write(content, tmp_path), name="mosi")

@@ -15,6 +15,13 @@ SOUND = {
     "table": {"path": "a.csv", "label": ["y", "z"], "modalities": {"m": {"kind": "tabular", "prefix": "m_"}}},
     "folders": {"path": "d", "index": "i.csv", "modalities": {"p": {"kind": "image", "column": "f", "size": [8, 8]}}},
     "affect": {"path": "mosi.pkl", "task": "classification"},
+    "mult": {"path": "iemocap_data.pkl", "padding": "keep", "task": "multilabel"},
+    "mimic": {"path": "im.pk", "target": "icd9", "icd9_group": 7, "split": "published"},
+    "avmnist": {"path": "avmnist", "n_valid": 100, "modalities": {"audio": "image"}},
+    "enrico": {"path": "enrico", "modalities": {"screenshot": {"kind": "image", "size": [64, 32]}}},
+    "mmimdb": {"path": "multimodal_imdb.hdf5", "modalities": {"text": "embedding", "image": "image"}},
+    "push": {"path": "push", "target_steps": "all", "split": [0.6, 0.2, 0.2]},
+    "vision_touch": {"path": "triangle", "every": 2, "groups": "run", "target": "end_effector"},
     "planted": {"n_samples": 100, "noise": {"copy": 0.1, "xor": 0.2}, "seed": 3},
 }
 
