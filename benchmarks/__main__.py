@@ -1,86 +1,47 @@
-"""`make bench`: our solvers beside cvxpy + Clarabel, BROJA_2PID and dit, in one run, as ratios of CPU time.
+"""`make bench`: our solvers and our models beside named peers, in one run, as ratios of CPU time.
 
-Machines are shared and noisy, so only the ratios are meant to be read. Each peer runs in a process of its own on one
-thread; a batch is timed per table, peers without batches on its first 20 tables. "error" is the largest difference of
-an atom from ours, whose certified gap stands beside it; both in bits. "MB" is the peak memory that a solve adds.
+Machines are shared and noisy, so only the ratios are meant to be read.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from benchmarks import peers, report
-from benchmarks.cases import BROJA_SHARE, CASES, DENSE, Case
-
-TOTAL_SECONDS = 540.0
-
-
-def _hopeless(case: Case, reached: tuple[int, float] | None) -> bool:
-    """Return whether a peer that reached its limit, (cells, seconds), cannot end here: time grows faster than cells."""
-    return reached is not None and case.limit / reached[1] <= case.cells / reached[0]
-
-
-def measure(
-    case: Case,
-    tables: Path,
-    chosen: tuple[peers.Peer, ...],
-    refused: dict[str, str],
-    limited: dict[str, tuple[int, float]],
-    stop: float,
-) -> dict[str, dict[str, Any]]:
-    """Return what each peer did on one case; a peer that a smaller table took past its limit is not asked again."""
-    found: dict[str, dict[str, Any]] = {}
-    for peer in chosen:
-        if peer.name in refused:
-            found[peer.name] = {"failed": refused[peer.name]}
-        elif case in DENSE and _hopeless(case, limited.get(peer.name)):
-            found[peer.name] = {"limit": limited[peer.name][1], "skipped": True}
-        elif time.monotonic() > stop and peer.name != "ours":
-            found[peer.name] = {"failed": "the run's time was over"}
-        else:
-            found[peer.name] = peers.run(peer, tables, case.limit)
-            if "limit" in found[peer.name] and case in DENSE and peer.name != "ours":
-                limited[peer.name] = (case.cells, case.limit)
-    known = case.name in BROJA_SHARE and "seconds" in found.get("clarabel", {})
-    if "broja" in refused and known:
-        found["broja"] = {"seconds": BROJA_SHARE[case.name] * found["clarabel"]["seconds"]}
-    return found
+SECTIONS = ("decompositions", "models")
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables of the chosen sections."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few rows, without dit: about half a minute")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="the rows with these names")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help="decompositions, models; both where none is named"
+    )
+    parser.add_argument("--quick", action="store_true", help="a few rows and steps, without dit: about a minute")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="the rows with these names, of one section")
+    parser.add_argument("--gpu", action="store_true", help="MulT on a GPU instead, with model FLOP utilisation")
     options = parser.parse_args()
-    chosen = tuple(peer for peer in peers.PEERS if not (options.quick and peer.name == "dit"))
-    cases = [case for case in CASES if case.quick or not options.quick]
-    cases = [case for case in cases if not options.only or case.name in options.only]
+    unknown = [name for name in options.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"no section '{unknown[0]}'; there are {', '.join(SECTIONS)}")
+    if options.only and len(options.sections) != 1:
+        parser.error("--only takes rows of one section; name it")
     console = Console(width=170)
-    refused = peers.environment(chosen)
-    for name, reason in refused.items():
-        console.print(f"{name} could not be installed: {reason}")
-    if "broja" in refused:
-        console.print(
-            "BROJA_2PID (~): its time in proportion to Clarabel's as measured elsewhere, times Clarabel's here"
-        )
-    table, limited = report.empty_table(), {}
-    stop = time.monotonic() + TOTAL_SECONDS
-    with tempfile.TemporaryDirectory() as folder:
-        for case in cases:
-            if console.is_terminal:
-                console.print(f"{case.name:20}", end="\r")
-            path = Path(folder) / "tables.npy"
-            np.save(path, case.tables())
-            table.add_row(*report.row(case, measure(case, path, chosen, refused, limited, stop)))
-    console.print(table)
+    if options.gpu:
+        from benchmarks.zoo import gpu
+
+        console.print(gpu.report(quick=options.quick))
+        return
+    # Each section is imported when it is run: the decompositions need no torch.
+    if "decompositions" in (options.sections or SECTIONS):
+        from benchmarks import decompositions
+
+        decompositions.run(console, quick=options.quick, only=options.only)
+    if "models" in (options.sections or SECTIONS):
+        from benchmarks import models
+
+        models.run(console, quick=options.quick, only=options.only)
 
 
 if __name__ == "__main__":

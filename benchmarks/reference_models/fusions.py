@@ -106,7 +106,7 @@ class ScalarInteraction(nn.Module):
 
 
 class NonLocalGate(nn.Module):
-    """q + softmax(q k) v: q is z_1 as (positions, channels); k and v are linear in z_2, of `states` columns and rows."""
+    """q + softmax(q k) v: q is z_1 as (positions, channels), k and v are linear in z_2 with `states` states."""
 
     def __init__(self, positions: int, channels: int, states: int, second: int) -> None:
         super().__init__()

@@ -3,8 +3,8 @@
     loss = |y - f(joint)| + mu (|x2' - x2|^2 + |x1' - x1|^2 + |x3' - x3|^2),  mu = 0.01
 
 Reference: Pham et al. 2019, Found in Translation (AAAI), as in Liang et al. 2021, MultiBench: a two-way GRU encoder
-whose directions are summed, an additive-attention GRU decoder fed its target half of the time, attention normalised over time
-before the last projection and then rectified, a log-softmax on real-valued outputs, everything time first.
+whose directions are summed, an additive-attention GRU decoder fed its target half of the time, attention normalised
+over time before the last projection and then rectified, a log-softmax on real-valued outputs, everything time first.
 """
 
 from __future__ import annotations

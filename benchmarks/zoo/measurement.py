@@ -7,10 +7,13 @@ Memory is what the step adds to the live tensors at its worst moment, from the a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
+import os
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -20,10 +23,14 @@ from torch.profiler import ProfilerActivity, profile
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What is timed: a loss to compute, and the tensors whose gradients it leaves."""
+    """What is timed: what to compute, the tensors whose gradients it leaves, and the gradient handed back.
 
-    loss: Callable[[], Tensor]
+    `gradient` None is for a loss, one number.
+    """
+
+    compute: Callable[[], Tensor]
     leaves: tuple[Tensor, ...]
+    gradient: Tensor | None = None
 
     def reset(self) -> None:
         """Throw the gradients away."""
@@ -32,7 +39,7 @@ class Step:
 
     def run(self) -> None:
         """Go forward and back."""
-        self.loss().backward()
+        self.compute().backward(self.gradient)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +51,8 @@ class Timing:
 
 
 def seconds(sides: Mapping[str, Step], steps: int, calls: int = 1) -> dict[str, Timing]:
-    """Return the time of each side, timed in turn."""
-    for _ in range(1 if steps < 10 else 2):
+    """Return the time of each side, timed in turn after two steps to warm up (one where few are timed)."""
+    for _ in range(1 if steps < 5 else 2):
         for side in sides.values():
             side.reset()
             side.run()
@@ -67,11 +74,28 @@ def seconds(sides: Mapping[str, Step], steps: int, calls: int = 1) -> dict[str, 
     return {name: Timing(float(np.median(times)), min(times)) for name, times in found.items()}
 
 
+@contextlib.contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """Keep what native code writes to stderr out of the terminal, unless the block fails: the profiler is talkative."""
+    with tempfile.TemporaryFile() as kept:
+        before = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(before, kept.read())
+            raise
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
 def peak_bytes(side: Step) -> int:
     """Return the most bytes that tensors of one step, its gradients among them, hold at once."""
     side.reset()
     gc.collect()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+    with _without_native_messages(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         side.run()
     events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
     events.sort(key=lambda event: event.start_ns())

@@ -25,10 +25,10 @@ class Row:
     Attributes:
         name: its key in the tables of reference models and of published times.
         batch, shapes: rows, and the shape of each modality's row.
-        loss: `classes`, `l1`, `mse`, `fusion` (no head: the outputs' mean square), or the model's own (`own`).
+        loss: `classes`, `l1`, `mse`, `own` (the model's), `correlation`, or `fusion` (none: a gradient is given).
         outputs: classes, or numbers predicted; with `all_steps` at each of the steps.
         packed: whether encoders take lengths; all sequences have the full length, as where the times were published.
-        steps: steps timed of each side, after two to warm up (one where a step takes seconds).
+        steps: steps timed of each side.
         calls: calls in a timed step, for those shorter than the clock is fine.
         goal: the least ratio of the reference's time to ours that is aimed at; None for no goal.
         quick: whether `--quick` has it.
@@ -49,7 +49,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """A batch: the modalities, their lengths, and the target (empty for a fusion alone)."""
+    """A batch: the modalities, their lengths, and the target, for a fusion alone what its gradient is made of."""
 
     modalities: tuple[Tensor, ...]
     lengths: Tensor

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import peers
-from benchmarks.__main__ import _hopeless
 from benchmarks.cases import CASES, Case
+from benchmarks.decompositions import _hopeless
 from benchmarks.report import row
 from mmcore.information import pid
 
