@@ -140,4 +140,4 @@ def test_with_ten_groups_bootstrap_t_covers_and_percentile_does_not():
             inside.append(found.low <= 0.8 <= found.high)
     # standard error of a coverage of .95 over 400 draws is .011
     assert np.mean(covered["bootstrap_t"]) > 0.915
-    assert np.mean(covered["percentile"]) < 0.925 < np.mean(covered["bootstrap_t"]) + 0.03
+    assert np.mean(covered["percentile"]) < 0.925
