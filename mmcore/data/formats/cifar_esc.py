@@ -27,7 +27,7 @@ import numpy as np
 
 from mmcore.data import Dataset
 from mmcore.data.formats.files import source_path
-from mmcore.data.formats.options import KIND, Option
+from mmcore.data.formats.options import COMMON, KIND, Option
 from mmcore.data.formats.rows import SPLIT_NAMES, Modality, build, read_rows
 from mmcore.data.formats.torch_files import load_torch
 from mmcore.data.spec import SPLITS
@@ -39,7 +39,8 @@ OPTIONS = (
     Option("modalities", "modalities", "which of image, audio to read, each with its kind (default both)"),
     Option("overlap", "text", "images that lie in two parts (default error)", choices=("error", "keep")),
 )
-NOT_INHERITED = ("modalities", "label", "task", "groups", "sample_id", "where")
+_OWN = ("modalities", "label", "task", "groups", "sample_id", "where")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("image",)
 MODALITY_OPTIONS = (KIND,)
 _LAYOUT = "three lists (train, valid, test) of [image (3072,), sound (112, 112), label]"

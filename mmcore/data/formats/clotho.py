@@ -37,7 +37,7 @@ from mmcore.data.formats.matching import (
     match_pairs,
     matched_rows,
 )
-from mmcore.data.formats.options import KIND, Option
+from mmcore.data.formats.options import COMMON, KIND, Option
 from mmcore.data.formats.pictures import texts
 from mmcore.data.formats.record_arrays import load_records
 from mmcore.data.formats.rows import Modality, build, read_rows
@@ -56,7 +56,8 @@ OPTIONS = (
     Option("words", "text", "the list of words inside the path: a pickle or a text file of one word a line"),
     Option("valid_share", "share", "the share of the development sounds that is validation (default 0.15)"),
 )
-NOT_INHERITED = ("modalities", "label", "task", "classes", "groups", "split", "sample_id", "where")
+_OWN = ("modalities", "label", "task", "classes", "groups", "split", "sample_id", "where")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("timeseries", "text")
 MODALITY_OPTIONS = (KIND,)
 _EXPECTED = {"audio": "timeseries", "caption": "text"}

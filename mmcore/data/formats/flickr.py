@@ -31,8 +31,8 @@ from mmcore.data import Dataset
 from mmcore.data.formats import folders
 from mmcore.data.formats.files import inside, source_path
 from mmcore.data.formats.matching import CAPTIONS, MISMATCHES, cells_of, first_of_each, match_pairs, matched_rows
-from mmcore.data.formats.options import Option
-from mmcore.data.formats.pictures import KINDS, MODALITY_OPTIONS, image_and_text, read_pictures, texts
+from mmcore.data.formats.options import COMMON, Option
+from mmcore.data.formats.pictures import KINDS, MODALITY_OPTIONS, image_and_text, picture_places, read_pictures, texts
 from mmcore.data.formats.rows import build, read_rows
 from mmcore.data.formats.table import convert, read_frame
 from mmcore.errors import InputError, unknown_name
@@ -44,7 +44,8 @@ OPTIONS = (
     CAPTIONS,
     MISMATCHES,
 )
-NOT_INHERITED = ("modalities", "label", "task", "classes", "groups", "sample_id")
+_OWN = ("modalities", "label", "task", "classes", "groups", "sample_id")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = KINDS
 _BAR_LINE = re.compile(r"([^|]+?)\s*\|\s*(\d+)\s*(?:\|\s*|\s+)(.*)")
 _TOKEN_LINE = re.compile(r"([^\t#]+)#(\d+)\t(.*)")
@@ -89,7 +90,7 @@ def read_flickr(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
     number = frame.groupby("image_file", sort=False).cumcount()
     ids = [f"{file}#{k}" for file, k in zip(units.tolist(), number.tolist(), strict=True)]
     argument = f"modalities.{image}"
-    places = folders.file_places(frame, {"column": "image_file"}, pictures, argument, "error")
+    places = picture_places(frame, "image_file", pictures, argument)
     captions = frame[blocks[text]["column"]].astype("str").tolist()
     shown = [places[i] for i in pairs.unit_rows]
     modalities = {

@@ -26,8 +26,8 @@ import pandas as pd
 from mmcore.data import Dataset
 from mmcore.data.formats import folders
 from mmcore.data.formats.files import inside, missing_file, source_path
-from mmcore.data.formats.options import Option
-from mmcore.data.formats.pictures import KINDS, MODALITY_OPTIONS, image_and_text, read_pictures, texts
+from mmcore.data.formats.options import COMMON, Option
+from mmcore.data.formats.pictures import KINDS, MODALITY_OPTIONS, image_and_text, picture_places, read_pictures, texts
 from mmcore.data.formats.rows import build, read_rows
 from mmcore.errors import InputError, unknown_name
 
@@ -45,7 +45,8 @@ OPTIONS = (
     ),
     *(option for option in folders.OPTIONS if option.name == "missing"),
 )
-NOT_INHERITED = ("modalities", "label", "task", "sample_id")
+_OWN = ("modalities", "label", "task", "sample_id")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = KINDS
 _FIELDS = {"id": (int, str), "img": (str,), "text": (str,)}
 
@@ -85,7 +86,7 @@ def read_hateful_memes(source: Mapping[str, Any], root: Path, *, name: str) -> D
             modalities[modality] = texts(_column(kept, options, argument).tolist())
         else:
             _column(kept, options, argument)
-            places = folders.file_places(kept, options, folder, argument, source.get("missing", "error"))
+            places = picture_places(kept, options["column"], folder, argument, source.get("missing", "error"))
             modalities[modality] = read_pictures(places, options, argument)
     unlabelled = kept["label"].isna().groupby(kept["split"]).sum()
     reading = {

@@ -29,7 +29,7 @@ import numpy as np
 
 from mmcore.data import Dataset, Ragged
 from mmcore.data.formats.files import missing_file, source_path
-from mmcore.data.formats.options import KIND, Option
+from mmcore.data.formats.options import COMMON, KIND, Option
 from mmcore.data.formats.rows import Modality, build, read_rows
 from mmcore.data.formats.torch_files import load_torch
 from mmcore.data.spec import SPLITS
@@ -39,7 +39,8 @@ NAMES = ("video", "audio")
 CLASSES = ("archery", "breakdancing", "crying", "dining", "singing")
 N_MEL = 40
 OPTIONS = (Option("modalities", "modalities", "which of video, audio to read, each with its kind (default both)"),)
-NOT_INHERITED = ("modalities", "label", "task", "groups", "split", "sample_id", "where")
+_OWN = ("modalities", "label", "task", "groups", "split", "sample_id", "where")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("timeseries",)
 MODALITY_OPTIONS = (
     KIND,

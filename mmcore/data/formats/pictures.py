@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from mmcore.data.formats.folders import read_image
+from mmcore.data.formats.folders import file_places, read_image
 from mmcore.data.formats.options import KIND, Option
 from mmcore.data.formats.rows import Modality
 from mmcore.errors import InputError
@@ -46,6 +47,22 @@ def image_and_text(source: Mapping[str, Any], image: Mapping[str, Any], text: Ma
         raise InputError("modalities", ", ".join(kinds), "one image, one text", remedy)
     defaults = {"image": {"size": DEFAULT_SIZE, "channels": 3, **image}, "text": dict(text)}
     return {m: {**defaults[block["kind"]], **block} for m, block in blocks.items()}
+
+
+def picture_places(
+    frame: pd.DataFrame, column: str, folder: Path, argument: str, missing: str = "error"
+) -> list[Path | None]:
+    """Return each row's image as `folders.file_places` does; a file that many rows name is looked for, and told, once.
+
+    Example:
+        >>> picture_places(pd.DataFrame({"file": [None, None]}), "file", Path("."), "image")
+        [None, None]
+    """
+    files = frame[column].astype(object).where(frame[column].notna(), None)
+    named = pd.DataFrame({column: files.drop_duplicates()})
+    places = file_places(named, {"column": column}, folder, argument, missing)
+    found = dict(zip(named[column], places, strict=True))
+    return [found[file] for file in files]
 
 
 def read_pictures(places: Sequence[Path | None], block: Mapping[str, Any], argument: str) -> Modality:

@@ -30,7 +30,7 @@ import pandas as pd
 
 from mmcore.data import Dataset
 from mmcore.data.formats.files import source_path
-from mmcore.data.formats.options import Option
+from mmcore.data.formats.options import COMMON, Option
 from mmcore.data.formats.rows import Modality, build, read_rows
 from mmcore.data.formats.table import read_frame
 from mmcore.data.formats.table_rows import as_numbers
@@ -46,7 +46,8 @@ OPTIONS = (
     Option("end", "text", "stocks: the last date to read, in quotes"),
     Option("price", "text", "stocks: the column of the price (default Open)"),
 )
-NOT_INHERITED = ("modalities", "label", "task", "classes", "groups", "split", "folds", "sample_id", "where")
+_OWN = ("modalities", "label", "task", "classes", "groups", "split", "folds", "sample_id", "where")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("timeseries",)
 MODALITY_OPTIONS = (Option("symbols", "names", "stocks: the symbols of this modality, in this order", required=True),)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -135,12 +136,12 @@ def _prices(source: Mapping[str, Any], root: Path) -> pd.DataFrame:
         received = f"Date {dates.iloc[row]} in row {row}"
         raise InputError("path", received, "dates YYYY-MM-DD", "Write every date as YYYY-MM-DD.")
     table = pd.DataFrame({"date": days, "symbol": frame["Symbol"].astype("str").str.strip(), "price": frame[price]})
-    for option, keep in (("start", table["date"].__ge__), ("end", table["date"].__le__)):
+    for option in ("start", "end"):
         bound = source.get(option)
         if bound is not None:
             if not _DAY.fullmatch(bound):
                 raise InputError(option, bound, "a date YYYY-MM-DD", "Write it as '2000-06-01', in quotes.")
-            table = table[keep(bound)]
+            table = table[table["date"] >= bound] if option == "start" else table[table["date"] <= bound]
     if table.empty:
         raise InputError("start", "no row between start and end", "at least one row", "Choose an earlier start.")
     return table.reset_index(drop=True)

@@ -11,6 +11,7 @@ Reference: https://docs.pytorch.org/docs/stable/notes/serialization.html (weight
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,14 @@ def load_torch(path: Path, shown: str) -> Any:
     except InputError as error:
         raise InputError(error.argument, f"{error.received} in {shown}", error.allowed, error.remedy) from error
     except _BROKEN as error:
-        first = str(error).strip().splitlines()[:1]
-        detail = "".join(first) or type(error).__name__
-        if "Unsupported global" in str(error) or "Unsupported operand" in str(error):
-            # torch's advice to admit the name is not ours: a stranger's file stays refused
-            named = str(error).partition("GLOBAL ")[2].split(" ")[0]
-            received = f"{shown}, which asks for {named or 'an instruction that is not admitted'}"
+        # torch advises to admit the name or to load everything; that is no advice for a stranger's file
+        asked = re.search(r"(?:GLOBAL) (\S+)", str(error))
+        if asked is not None:
             remedy = "The file asks for code and was refused; nothing of it ran. Save tensors and numbers only."
+            received = f"{shown}, which asks for {asked[1]}"
             raise InputError("path", received, "lists of tensors, arrays and numbers", remedy) from error
+        cause = re.search(r"WeightsUnpickler error: ([^\n]*)", str(error))
+        detail = cause[1].strip() if cause else "".join(str(error).strip().splitlines()[:1]) or type(error).__name__
         received = f"{shown}, which is broken or no torch file ({detail})"
         raise InputError("path", received, "a whole file of torch.save", "Copy the file again.") from error
 

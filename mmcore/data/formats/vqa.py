@@ -33,8 +33,8 @@ from mmcore.data.formats import folders
 from mmcore.data.formats.files import inside, source_path
 from mmcore.data.formats.label_rows import label_names
 from mmcore.data.formats.matching import at_positions
-from mmcore.data.formats.options import Option
-from mmcore.data.formats.pictures import KINDS, MODALITY_OPTIONS, image_and_text, read_pictures, texts
+from mmcore.data.formats.options import COMMON, Option
+from mmcore.data.formats.pictures import KINDS, MODALITY_OPTIONS, image_and_text, picture_places, read_pictures, texts
 from mmcore.data.formats.rows import build, read_rows
 from mmcore.data.formats.table import convert, read_frame
 from mmcore.data.labels import class_name
@@ -46,7 +46,8 @@ OPTIONS = (
     *folders.OPTIONS,
     Option("answers", "count", "how many answers are classes, the most frequent of training (default 1000)"),
 )
-NOT_INHERITED = ("modalities", "task", "classes")
+_OWN = ("modalities", "task", "classes")
+INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = KINDS
 
 __all__ = ["MODALITY_OPTIONS", "read_vqa"]
@@ -98,7 +99,7 @@ def read_vqa(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
             modalities[modality] = texts(kept[options["column"]].tolist())
         else:
             argument = f"modalities.{modality}"
-            places = folders.file_places(kept, options, folder, argument, source.get("missing", "error"))
+            places = picture_places(kept, options["column"], folder, argument, source.get("missing", "error"))
             modalities[modality] = read_pictures(places, options, argument)
     return build(block, rows, modalities, name=name, annotations={"reading": reading})
 
