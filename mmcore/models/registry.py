@@ -68,6 +68,105 @@ MODELS: tuple[ModelEntry, ...] = (
         "Liang et al. 2021, MultiBench (NeurIPS Datasets and Benchmarks), section 3, 'late fusion (concatenation)'",
         ("fusion", "baseline", "additive"),
     ),
+    ModelEntry(
+        "early_fusion_steps",
+        "mmcore.models.fusions.early_steps:EarlyFusionSteps",
+        "Liang et al. 2021, MultiBench (NeurIPS Datasets and Benchmarks), section 3",
+        ("fusion", "any_interaction", "sequence"),
+        kind="model",
+    ),
+    ModelEntry(
+        "sum",
+        "mmcore.models.fusions.sum:Sum",
+        "Hastie, Tibshirani 1986, Generalized additive models (Statistical Science 1:3)",
+        ("fusion", "baseline", "additive"),
+    ),
+    ModelEntry(
+        "product",
+        "mmcore.models.fusions.product:Product",
+        "Kim et al. 2017, Hadamard product for low-rank bilinear pooling (ICLR), section 3",
+        ("fusion", "any_interaction", "multiplicative"),
+    ),
+    ModelEntry(
+        "tensor_fusion",
+        "mmcore.models.fusions.tensor:TensorFusion",
+        "Zadeh et al. 2017, Tensor fusion network (EMNLP)",
+        ("fusion", "any_interaction", "multiplicative"),
+    ),
+    ModelEntry(
+        "low_rank_tensor_fusion",
+        "mmcore.models.fusions.low_rank_tensor:LowRankTensorFusion",
+        "Liu et al. 2018, Efficient low-rank multimodal fusion (ACL)",
+        ("fusion", "any_interaction", "multiplicative"),
+    ),
+    ModelEntry(
+        "multiplicative_matrix",
+        "mmcore.models.fusions.multiplicative_matrix:MultiplicativeMatrix",
+        "Jayakumar et al. 2020, Multiplicative interactions and where to find them (ICLR)",
+        ("fusion", "any_interaction", "multiplicative"),
+        fewest=2,
+    ),
+    ModelEntry(
+        "multiplicative_vector",
+        "mmcore.models.fusions.multiplicative_vector:MultiplicativeVector",
+        "Jayakumar et al. 2020, Multiplicative interactions and where to find them (ICLR)",
+        ("fusion", "any_interaction", "multiplicative"),
+        fewest=2,
+    ),
+    ModelEntry(
+        "multiplicative_scalar",
+        "mmcore.models.fusions.multiplicative_scalar:MultiplicativeScalar",
+        "Jayakumar et al. 2020, Multiplicative interactions and where to find them (ICLR)",
+        ("fusion", "multiplicative"),
+        fewest=2,
+    ),
+    ModelEntry(
+        "film",
+        "mmcore.models.fusions.film:FeaturewiseModulation",
+        "Perez et al. 2018, FiLM: visual reasoning with a general conditioning layer (AAAI)",
+        ("fusion", "any_interaction", "multiplicative"),
+        fewest=2,
+    ),
+    ModelEntry(
+        "gated_multimodal_unit",
+        "mmcore.models.fusions.gated_unit:GatedUnit",
+        "Arevalo et al. 2017, Gated multimodal units for information fusion (ICLR workshop)",
+        ("fusion", "any_interaction", "multiplicative"),
+    ),
+    ModelEntry(
+        "bilinear_gated",
+        "mmcore.models.fusions.bilinear_gated:BilinearGated",
+        "Kiela et al. 2018, Efficient large-scale multi-modal classification (AAAI)",
+        ("fusion", "any_interaction", "multiplicative"),
+        fewest=2,
+    ),
+    ModelEntry(
+        "non_local_gate",
+        "mmcore.models.fusions.non_local_gate:NonLocalGate",
+        "Wang et al. 2018, Non-local neural networks (CVPR); Liang et al. 2021, MultiBench, section 3",
+        ("fusion", "attention", "sequence"),
+        kind="model",
+        fewest=2,
+    ),
+    ModelEntry(
+        "lower_order_interactions",
+        "mmcore.models.fusions.lower_order:LowerOrderInteractions",
+        "Liang et al. 2023, Quantifying and modeling multimodal interactions (NeurIPS), section 4.2",
+        ("fusion", "any_interaction", "multiplicative"),
+        fewest=2,
+    ),
+    ModelEntry(
+        "attention_pooling",
+        "mmcore.models.fusions.attention_pooling:AttentionPooling",
+        "Ilse, Tomczak, Welling 2018, Attention-based deep multiple instance learning (ICML)",
+        ("fusion", "attention"),
+    ),
+    ModelEntry(
+        "late_fusion_transformer",
+        "mmcore.models.fusions.late_transformer:LateTransformer",
+        "Rheude, Eils, Wild 2025 (arXiv:2512.22991)",
+        ("fusion", "any_interaction", "attention", "baseline"),
+    ),
 )
 
 
@@ -75,7 +174,7 @@ def available_models() -> tuple[str, ...]:
     """Return the names that `build_model` knows, in the order of the table.
 
     Example:
-        >>> available_models()
+        >>> available_models()[:3]
         ('unimodal', 'early_fusion', 'late_fusion')
     """
     return tuple(entry.name for entry in MODELS)
