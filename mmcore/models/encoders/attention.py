@@ -47,6 +47,7 @@ def usable_steps(lengths: Int[Tensor, " batch"] | None, time: int) -> Bool[Tenso
     """Return which steps may be attended to: each row's own, and the first where it has none (None: all).
 
     Example:
+        >>> import torch
         >>> usable_steps(torch.tensor([2, 0]), 3)
         tensor([[ True,  True, False],
                 [ True, False, False]])

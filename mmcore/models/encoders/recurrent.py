@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, unknown_name
 from mmcore.models.encoders.packed import run_packed
 from mmcore.models.encoders.pooling import check_pooling, pool_steps
 
@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
         dropout: between layers and of the features.
 
     Raises:
-        InputError: for an unknown pooling, or an odd width in both directions.
+        InputError: for an unknown kind or pooling, or an odd width in both directions.
 
     Example:
         >>> import torch
@@ -58,6 +58,8 @@ class Recurrent(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if kind not in NETWORKS:
+            raise unknown_name("kind", str(kind), NETWORKS)
         if bidirectional and width % 2:
             raise InputError("width", width, "an even number", "Each direction has half of it; choose an even width.")
         self.features = self.step_features = width

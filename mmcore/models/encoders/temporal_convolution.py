@@ -37,15 +37,21 @@ def statistics(
     if lengths is None:
         mean = values.mean(2)
         # torch.std would find both in one pass, at three times the cost on rows this short.
-        spread = (values - mean[..., None]).square().mean(2).sqrt()
+        spread = _root((values - mean[..., None]).square().mean(2))
         return torch.cat([mean, spread, values.min(2).values, values.max(2).values], 1)
     inside: Bool[Tensor, "batch 1 time"] = within_lengths(lengths, values.shape[2])[:, None]
     steps = lengths.clamp(min=1)[:, None]
     mean = (values * inside).sum(2) / steps
-    spread = (((values - mean[..., None]) * inside).square().sum(2) / steps).sqrt()
+    spread = _root(((values - mean[..., None]) * inside).square().sum(2) / steps)
     least = values.masked_fill(~inside, float("inf")).min(2).values
     most = values.masked_fill(~inside, -float("inf")).max(2).values
     return torch.cat([mean, spread, least, most], 1).masked_fill((lengths == 0)[:, None], 0.0)
+
+
+def _root(variance: Tensor) -> Tensor:
+    """The square root, whose slope at zero (a constant sequence) is taken as zero instead of infinite."""
+    constant = variance == 0
+    return variance.masked_fill(constant, 1.0).sqrt().masked_fill(constant, 0.0)
 
 
 def _convolved(convolution: nn.Module, hidden: Float[Tensor, "batch channels time"]) -> Tensor:
