@@ -38,18 +38,18 @@ from mmcore.errors import InputError, unknown_name
 
 OPTIONS = (
     Option("modalities", "modalities", "groups of symbols, one modality each (default one modality a symbol)"),
-    Option("target", "text", "stocks: the symbol whose next day is predicted", required=True),
-    Option("window", "count", "stocks: how many past days of returns a sample sees (default 500)"),
-    Option("train_days", "count", "stocks: how many days are training targets (default 3200)"),
-    Option("valid_days", "count", "stocks: how many days after them are validation targets (default 500)"),
-    Option("start", "text", "stocks: the first date to read, in quotes, '2000-06-01'"),
-    Option("end", "text", "stocks: the last date to read, in quotes"),
-    Option("price", "text", "stocks: the column of the price (default Open)"),
+    Option("target", "text", "the symbol whose next day is predicted", required=True),
+    Option("window", "count", "how many past days of returns a sample sees (default 500)"),
+    Option("train_days", "count", "how many days are training targets (default 3200)"),
+    Option("valid_days", "count", "how many days after them are validation targets (default 500)"),
+    Option("start", "text", "the first date to read, in quotes, '2000-06-01'"),
+    Option("end", "text", "the last date to read, in quotes"),
+    Option("price", "text", "the column of the price (default Open)"),
 )
 _OWN = ("modalities", "label", "task", "classes", "groups", "split", "folds", "sample_id", "where")
 INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("timeseries",)
-MODALITY_OPTIONS = (Option("symbols", "names", "stocks: the symbols of this modality, in this order", required=True),)
+MODALITY_OPTIONS = (Option("symbols", "names", "the symbols of this modality, in this order", required=True),)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

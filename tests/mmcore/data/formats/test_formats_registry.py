@@ -22,6 +22,13 @@ SOUND = {
     "mmimdb": {"path": "multimodal_imdb.hdf5", "modalities": {"text": "embedding", "image": "image"}},
     "push": {"path": "push", "target_steps": "all", "split": [0.6, 0.2, 0.2]},
     "vision_touch": {"path": "triangle", "every": 2, "groups": "run", "target": "end_effector"},
+    "stocks": {"path": "prices.csv", "target": "MCD", "modalities": {"food": {"symbols": ["MCD", "YUM"]}}},
+    "kinetics": {"path": "kinetics_small", "modalities": {"video": {"kind": "timeseries", "frames": 8}}, "folds": 5},
+    "clotho": {"path": "clotho", "captions": 1, "mismatches": 2, "pool": 10, "valid_share": 0.1},
+    "cifar_esc": {"path": "fulldata.pt", "split": [0.6, 0.2, 0.2], "overlap": "keep"},
+    "hateful_memes": {"path": "memes", "modalities": {"image": {"kind": "image", "size": [8, 8]}, "text": "text"}},
+    "flickr30k": {"path": "flickr30k", "index": "results.csv", "captions": 1, "split": "part"},
+    "vqa": {"path": "vqa", "index": "questions.csv", "label": "answer", "answers": 10, "groups": "image"},
     "planted": {"n_samples": 100, "noise": {"copy": 0.1, "xor": 0.2}, "seed": 3},
 }
 
