@@ -23,7 +23,7 @@ LATE_FUSION = "late_fusion"
 
 def metric_of(learning: Learning) -> str:
     """Return the metric that decides: the one of params, or the task's own for `auto`."""
-    named = learning.parameters.evaluate.metric
+    named = learning.evaluate.metric
     return DEFAULT_METRIC[learning.ds.spec.label().task] if named == "auto" else named
 
 
@@ -78,11 +78,11 @@ def decide_on_validation(dataset: str, root: Path) -> Path:
     from mmcore.training import torch_threads
 
     learning = open_learning(dataset, root)
-    with torch_threads(learning.parameters.train.threads):
+    with torch_threads(learning.train.threads):
         valid = pd.concat([predict_run(learning, run, "valid") for run in learning.runs], ignore_index=True)
     write_frame(learning.workspace / "valid.parquet", valid)
     label = learning.ds.spec.label()
-    options = learning.parameters.evaluate
+    options = learning.evaluate
     verdict = decide(
         valid,
         level=options.level,
@@ -105,7 +105,7 @@ def read_test_rows(dataset: str, root: Path) -> Path:
 
     learning = open_learning(dataset, root)
     verdict = json.loads((learning.workspace / "verdict.json").read_text(encoding="utf-8"))
-    with torch_threads(learning.parameters.train.threads):
+    with torch_threads(learning.train.threads):
         test = pd.concat([predict_run(learning, run, "test") for run in learning.runs], ignore_index=True)
         model = masked_model(verdict["recommended"])
         masked = masked_predictions(learning, model)
@@ -127,7 +127,7 @@ def read_test_rows(dataset: str, root: Path) -> Path:
         metric=metric,
         task=label.task,
         classes=classes,
-        level=learning.parameters.evaluate.level,
+        level=learning.evaluate.level,
     )
     training = json.loads((learning.workspace / "training.json").read_text(encoding="utf-8"))
     content = evaluate(
@@ -139,7 +139,7 @@ def read_test_rows(dataset: str, root: Path) -> Path:
         subsets=subsets,
         protocol=training["protocol"],
         metric=metric,
-        level=learning.parameters.evaluate.level,
+        level=learning.evaluate.level,
         seed=learning.parameters.seed,
     )
     place = learning.workspace / "evaluation.json"

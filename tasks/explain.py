@@ -30,8 +30,8 @@ def explain_model(dataset: str, root: Path) -> Path:
     model = masked_model(verdict["recommended"])
     runs = [run for run in learning.runs if run.model == model]
     label = learning.ds.spec.label()
-    level = learning.parameters.evaluate.level
-    with torch_threads(learning.parameters.train.threads):
+    level = learning.evaluate.level
+    with torch_threads(learning.train.threads):
         permuted = [_permuted(learning, run) for run in runs]
     content = explain(
         read_masked(learning),

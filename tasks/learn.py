@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pandas as pd
 
 from mmcore.atomic import atomic_directory, atomic_file
 from mmcore.data import Dataset, load_dataset
+from mmcore.errors import InputError, unknown_name
+from mmcore.evaluation.missing import modality_subsets
 from mmcore.evaluation.predictions import prediction_frame
 from mmcore.evaluation.protocol import Partition, partitions
 from tasks.parameters import Parameters, load_parameters
+from tasks.parameters.model import Evaluate, Train
 from tasks.places import Places, code_digest, file_sha256
 from tasks.tracking import task
 
@@ -30,7 +34,10 @@ CODE = (
 
 @dataclass(frozen=True)
 class Run:
-    """One fit: a model of the table, the modalities it sees, its seed, and the fold that tests it (-1: the split)."""
+    """One fit: a method, the modalities it sees, its seed, and the fold that tests it (-1: the split).
+
+    `model` is its name in results: that of the method, with `@a+b` where it was retrained on these modalities alone.
+    """
 
     model: str
     modalities: tuple[str, ...]
@@ -38,10 +45,20 @@ class Run:
     fold: int
 
     @property
+    def method(self) -> str:
+        """The name of its method."""
+        return self.model.partition("@")[0]
+
+    @property
+    def contestant(self) -> bool:
+        """Whether it is a model of its own, not one retrained to show what a subset of the modalities allows."""
+        return "@" not in self.model
+
+    @property
     def name(self) -> str:
         """The name of its weights."""
         fold = f"-fold{self.fold}" if self.fold >= 0 else ""
-        return f"{self.model.replace(':', '-')}-seed{self.seed}{fold}"
+        return f"{self.model.replace(':', '-').replace('@', '-on-')}-seed{self.seed}{fold}"
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,8 @@ class Learning:
     """What the steps of `learn` share: parameters, data, runs, the workspace for exactly these inputs and this code."""
 
     parameters: Parameters
+    train: Train
+    evaluate: Evaluate
     ds: Dataset
     selection: dict[str, Any]
     parts: dict[int, Partition]
@@ -57,10 +76,18 @@ class Learning:
     @property
     def runs(self) -> list[Run]:
         """Every fit, model by model, then by seed and fold."""
+        seeds = self.train.seeds
+        return [Run(m, names, seed, fold) for m, names in self.models.items() for seed in seeds for fold in self.parts]
+
+    @property
+    def models(self) -> dict[str, tuple[str, ...]]:
+        """Model -> modalities: what was proposed, the baselines, what params name, and what is retrained on subsets."""
         proposed = [*self.selection["candidates"], *self.selection["mandatory"]]
-        models = {entry["model"]: tuple(entry["modalities"]) for entry in proposed}
-        seeds = self.parameters.train.seeds
-        return [Run(m, names, seed, fold) for m, names in models.items() for seed in seeds for fold in self.parts]
+        found = {entry["model"]: tuple(entry["modalities"]) for entry in proposed}
+        found |= named_models(self.train.models, self.ds.modalities)
+        if self.train.retrain_subsets is not None:
+            found |= retrained_models(self.train.retrain_subsets, self.ds.modalities)
+        return found
 
     def weights(self, run: Run) -> Path:
         """Return where the weights of `run` lie."""
@@ -71,13 +98,63 @@ def open_learning(dataset: str, root: Path) -> Learning:
     """Return what the steps of `learn` share for `dataset`."""
     parameters = load_parameters(root)
     places = Places(dataset, root)
-    groups = {name: getattr(parameters, name).model_dump() for name in ("train", "evaluate", "explain")}
+    own = parameters.datasets[dataset]
+    train, evaluate = parameters.train.of(own), parameters.evaluate.of(own)
+    groups = {
+        "train": train.model_dump(),
+        "evaluate": evaluate.model_dump(),
+        "explain": parameters.explain.model_dump(),
+    }
     hashes = [file_sha256(places.prepared / "dataset.json"), file_sha256(places.selection)]
     # With the code, so that a restarted stage never publishes fits that older code finished.
     workspace = places.workspace("learn", [parameters.seed, groups, hashes, code_digest(CODE, root)])
     ds = load_dataset(places.prepared)
     selection = json.loads(places.selection.read_text(encoding="utf-8"))
-    return Learning(parameters, ds, selection, {part.fold: part for part in partitions(ds)}, workspace)
+    parts = {part.fold: part for part in partitions(ds)}
+    return Learning(parameters, train, evaluate, ds, selection, parts, workspace)
+
+
+def named_models(names: Sequence[str], modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return model -> modalities for the methods that params name; `all` is every method that so many allow.
+
+    Raises:
+        InputError: for a modality after `unimodal:` that is not there, or a method that so many modalities do not fit.
+
+    Example:
+        >>> named_models(["unimodal:a"], ["a", "b"])
+        {'unimodal:a': ('a',)}
+    """
+    from mmcore.training.methods import find_method, fits_number, method_names
+
+    every = tuple(modalities)
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        _, _, suffix = name.partition(":")
+        if name == "all":
+            found |= {each: every for each in method_names() if each != "unimodal" and fits_number(each, len(every))}
+        elif name == "unimodal":
+            found |= {f"unimodal:{modality}": (modality,) for modality in every}
+        elif suffix and suffix not in every:
+            raise unknown_name("train.models", suffix, every)
+        elif not suffix and not fits_number(name, len(every)):
+            raise InputError("train.models", f"{name} for {len(every)} modalities ({', '.join(every)})",
+                             "methods that so many fit", "Leave it out for this dataset.")  # fmt: skip
+        else:
+            found[find_method(name).name if not suffix else name] = (suffix,) if suffix else every
+    return found
+
+
+def retrained_models(method: str, modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return `method@a+b` -> modalities, for every subset of two or more that is not the whole.
+
+    Example:
+        >>> retrained_models("late_fusion", ["a", "b", "c"])["late_fusion@a+c"]
+        ('a', 'c')
+    """
+    from mmcore.training.methods import fits_number
+
+    subsets = [s for s in modality_subsets(modalities) if 1 < len(s) < len(modalities)]
+    return {f"{method}@{'+'.join(s)}": s for s in subsets if fits_number(method, len(s))}
 
 
 def frame_of(learning: Learning, run: Run, part: str, outputs: np.ndarray) -> pd.DataFrame:

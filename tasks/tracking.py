@@ -7,12 +7,14 @@ stage pays nothing for it. There is never a hidden ephemeral server.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from inspect import signature
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
@@ -74,9 +76,15 @@ def tracked() -> bool:
 @overload
 def task(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def task(*, retries: int = 0, retry_delay_seconds: float = 5) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-def task(function: Any = None, /, *, retries: int = 0, retry_delay_seconds: float = 5) -> Any:
+def task(
+    *, retries: int = 0, retry_delay_seconds: float = 5, run_name: str | None = None
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def task(
+    function: Any = None, /, *, retries: int = 0, retry_delay_seconds: float = 5, run_name: str | None = None
+) -> Any:
     """Mark a step. Retries apply to tracked runs only, and belong where a retry can help: moving files, a remote.
+
+    `run_name` is what a tracked run is called, with the step's arguments in braces.
 
     Example:
         >>> @task
@@ -85,7 +93,8 @@ def task(function: Any = None, /, *, retries: int = 0, retry_delay_seconds: floa
         >>> double(4)
         8
     """
-    return _mark(function, "task", {"retries": retries, "retry_delay_seconds": retry_delay_seconds})
+    options: dict[str, Any] = {"retries": retries, "retry_delay_seconds": retry_delay_seconds}
+    return _mark(function, "task", options | ({"task_run_name": run_name} if run_name else {}))
 
 
 @overload
@@ -95,6 +104,33 @@ def flow(*, name: str | None = None) -> Callable[[Callable[P, R]], Step[P, R]]: 
 def flow(function: Any = None, /, *, name: str | None = None) -> Any:
     """Mark a flow: a function made of tasks and, for a stage, of other flows."""
     return _mark(function, "flow", {"name": name} if name else {})
+
+
+def map_step(step: Step[..., R], arguments: Sequence[tuple[Any, ...]], *, workers: int) -> Iterator[R]:
+    """Yield what `step` returns for each tuple of arguments, as they end, at most `workers` at once.
+
+    Each is a run of its own where runs are tracked. The first failure cancels those that have not begun.
+
+    Example:
+        >>> @task
+        ... def double(number: int) -> int:
+        ...     return 2 * number
+        >>> sorted(map_step(double, [(1,), (2,), (3,)], workers=2))
+        [2, 4, 6]
+    """
+    if workers < 2:
+        for each in arguments:
+            yield step(*each)
+        return
+    with ThreadPoolExecutor(workers) as threads:
+        # Every thread gets the context of this one, in which a tracked run knows its flow.
+        futures = [threads.submit(contextvars.copy_context().run, step, *each) for each in arguments]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _mark(function: Any, kind: str, options: dict[str, Any]) -> Any:

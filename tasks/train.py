@@ -2,65 +2,112 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import multiprocessing
 import resource
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmcore.atomic import write_json
 from mmcore.evaluation.protocol import describe_protocol
 from mmcore.seeds import stream_seed
 from tasks.gates import GateError
 from tasks.learn import Learning, Run, drop_stale_fits, open_learning
+from tasks.parameters.model import Train
 from tasks.progress import reporter
-from tasks.tracking import task
+from tasks.tracking import map_step, task
 
 ROWS_A_WORKER = 40_000
 
 
-@task
-def fit_models(dataset: str, root: Path) -> Path:
-    """Fit every run that has not finished yet, in `train.workers` processes, and write `training.json`."""
+Finish = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The fits of one model with one seed, over all folds, that have not finished yet: numbers of `Learning.runs`."""
+
+    model: str
+    seed: int
+    numbers: tuple[int, ...]
+
+
+def fit_models(dataset: str, root: Path) -> None:
+    """Fit every run that has not finished yet; each model and seed is a step of its own, `train.workers` at a time."""
     learning = open_learning(dataset, root)
     drop_stale_fits(dataset, root, learning)
-    runs = learning.runs
-    with reporter(f"train {dataset}") as report:
-        report(0, len(runs), "")
-        for done, name in enumerate(_finish_all(dataset, root, learning), 1):
-            report(done, len(runs), name)
-    entries = [json.loads(record_of(learning, run).read_text(encoding="utf-8")) for run in runs]
+    steps = planned_fits(learning)
+    total = len(learning.runs)
+    done = total - sum(len(step.numbers) for step in steps)
+    with reporter(f"train {dataset}") as report, _finisher(dataset, root, learning, steps) as (finish, workers):
+        report(done, total, "")
+        arguments = [(step.model, step.seed, step.numbers, finish) for step in steps]
+        for name, count in map_step(fit_model, arguments, workers=workers):
+            done += count
+            report(done, total, name)
+
+
+@task(run_name="fit {model}, seed {seed}")
+def fit_model(model: str, seed: int, numbers: tuple[int, ...], finish: Finish) -> tuple[str, int]:
+    """Finish the fits of one model and seed, fold by fold; return its name and how many there were."""
+    for number in numbers:
+        finish(number)
+    return f"{model}, seed {seed}", len(numbers)
+
+
+@task
+def collect_fits(dataset: str, root: Path) -> Path:
+    """Write `training.json` from the records of all runs."""
+    learning = open_learning(dataset, root)
+    entries = [json.loads(record_of(learning, run).read_text(encoding="utf-8")) for run in learning.runs]
     costs = {entry["name"]: entry.pop("cost") for entry in entries}
     write_json(learning.workspace / "cost.json", {"seconds": costs, "peak_memory_mb": _peak_memory_mb()})
     for entry in entries:
         del entry["name"]
-    protocol = describe_protocol(learning.ds, learning.parameters.train.seeds)
+    protocol = describe_protocol(learning.ds, learning.train.seeds)
     place = learning.workspace / "training.json"
     write_json(place, {"protocol": protocol, "runs": entries})
     return place
 
 
-def _finish_all(dataset: str, root: Path, learning: Learning) -> Iterator[str]:
-    """Finish every run and yield their names as they end. Results do not depend on how many processes there are."""
-    todo = [number for number, run in enumerate(learning.runs) if not record_of(learning, run).is_file()]
-    yield from (run.name for number, run in enumerate(learning.runs) if number not in set(todo))
-    workers = min(learning.parameters.train.workers, len(todo), _worth_workers(learning, todo))
-    if workers < 2 or learning.parameters.train.device not in ("auto", "cpu") or _has_accelerator():
-        yield from (finish_run(dataset, root, number, learning.workspace) for number in todo)
+def planned_fits(learning: Learning) -> list[Fits]:
+    """Return the steps that are left, in the order of the runs."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for number, run in enumerate(learning.runs):
+        if not record_of(learning, run).is_file():
+            found.setdefault((run.model, run.seed), []).append(number)
+    return [Fits(model, seed, tuple(numbers)) for (model, seed), numbers in found.items()]
+
+
+@contextlib.contextmanager
+def _finisher(dataset: str, root: Path, learning: Learning, steps: list[Fits]) -> Iterator[tuple[Finish, int]]:
+    """Yield what finishes a run, and how many may do so at once: in processes of their own where that pays.
+
+    Results do not depend on how many there are.
+    """
+    todo = [number for step in steps for number in step.numbers]
+    workers = min(learning.train.workers, len(steps), _worth_workers(learning, todo))
+    here = functools.partial(finish_run, dataset, root, workspace=learning.workspace)
+    alone = learning.train.device not in ("auto", "cpu") or learning.train.devices > 1 or _has_accelerator()
+    if workers < 2 or alone:
+        yield here, 1
         return
     # Spawned, not forked: a process with running threads (Prefect's, torch's) must not be forked.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(finish_run, dataset, root, number, learning.workspace) for number in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield lambda number: pool.submit(here, number).result(), workers
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _worth_workers(learning: Learning, todo: list[int]) -> int:
@@ -106,37 +153,35 @@ def finish_run(dataset: str, root: Path, number: int, workspace: Path) -> str:
             "allowed: none of them changes during a run. Run the same command again."
         )
     run = learning.runs[number]
-    with torch_threads(learning.parameters.train.threads):
+    with torch_threads(learning.train.threads):
         _fit(learning, run, record_of(learning, run))
     return run.name
 
 
 def _fit(learning: Learning, run: Run, record: Path) -> None:
-    from mmcore.models import build_model, count_flops, save_model
-    from mmcore.training import fit
+    from mmcore.models import count_flops, save_model
+    from mmcore.training import train_method
 
-    options = learning.parameters.train
-    part = learning.parts[run.fold]
+    options, part = learning.train, learning.parts[run.fold]
     seed = stream_seed(learning.parameters.seed, "train", run.model, run.seed, run.fold)
-    modalities = None if run.model.startswith("unimodal:") else run.modalities
-    model = build_model(
-        run.model, learning.ds.spec, modalities=modalities, seed=seed, width=options.width, dropout=options.dropout
-    )
+    place = learning.workspace / "checkpoints" / run.name
+    fit_options, build = _fit_options(options), _build_options(options, run.modalities)
+    rows = {"train": part.train, "valid": part.valid}
+    tuned: dict[str, Any] = {}
+    if options.tune_trials:
+        tuned = _tune(learning, run, rows, build, fit_options)
+        build |= {name: tuned[name] for name in ("width", "dropout")}
+        fit_options |= {name: tuned[name] for name in ("learning_rate", "weight_decay")}
     started = time.monotonic()
-    result = fit(
-        model,
+    result = train_method(
+        run.method,
         learning.ds,
-        rows={"train": part.train, "valid": part.valid},
+        modalities=None if run.method.startswith("unimodal:") else run.modalities,
+        rows=rows,
         seed=seed,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay,
-        patience=options.patience,
-        modality_dropout=options.modality_dropout,
-        device=options.device,
-        precision=options.precision,
-        checkpoint_dir=learning.workspace / "checkpoints" / run.name,
+        build=build,
+        checkpoint_dir=place,
+        **fit_options,
     )
     seconds = time.monotonic() - started
     result.model.cpu()
@@ -155,7 +200,45 @@ def _fit(learning: Learning, run: Run, record: Path) -> None:
             "best_metric": result.best_metric,
             "n_parameters": result.n_parameters,
             "flops": count_flops(result.model),
+            "tuned": tuned,
+            "details": result.details,
             "checkpoint": f"models/{run.name}.safetensors",
             "cost": seconds,
         },
     )
+
+
+def _fit_options(options: Train) -> dict[str, Any]:
+    """What every fit is told, as `fit` names it."""
+    names = (
+        "epochs", "batch_size", "learning_rate", "weight_decay", "patience", "modality_dropout", "metric", "device",
+        "devices", "precision", "compile", "deterministic",
+    )  # fmt: skip
+    return {name: getattr(options, name) for name in names}
+
+
+def _build_options(options: Train, modalities: Sequence[str]) -> dict[str, Any]:
+    """What every model is built with, as `build_model` names it."""
+    encoders = {name: choice for name, choice in options.encoders.items() if name in modalities}
+    return {"width": options.width, "dropout": options.dropout, **({"encoders": encoders} if encoders else {})}
+
+
+def _tune(
+    learning: Learning, run: Run, rows: Mapping[str, np.ndarray], build: dict[str, Any], fit_options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the options that a method does best with on the validation rows of a fold; found once for all seeds."""
+    from mmcore.training.tuning import tune
+
+    name = f"{run.model.replace(':', '-').replace('@', '-on-')}-fold{run.fold}"
+    found = tune(
+        run.method,
+        learning.ds,
+        modalities=None if run.method.startswith("unimodal:") else run.modalities,
+        rows=rows,
+        seed=stream_seed(learning.parameters.seed, "tune", run.model, run.fold),
+        build=build,
+        n_trials=learning.train.tune_trials,
+        journal=learning.workspace / "tuning" / f"{name}.log",
+        **fit_options,
+    )
+    return dict(found.options)
