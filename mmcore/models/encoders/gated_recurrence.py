@@ -1,7 +1,8 @@
 """A GRU over sequences of different lengths on a CPU, forward and back in whole-batch products.
 
     r, z = sigmoid(W x_t + b + U h + c),  n = tanh(W_n x_t + b_n + r (U_n h + c_n)),  h_t = (1 - z) n + z h_{t-1}
-    with g the gradient of h_t:  dn = g (1 - z) (1 - n^2),  dz = g (h_{t-1} - n) z (1 - z),  dr = dn (U_n h + c_n) r (1 - r)
+    with g the gradient of h_t:
+    dn = g (1 - z) (1 - n^2),  dz = g (h_{t-1} - n) z (1 - z),  dr = dn (U_n h + c_n) r (1 - r)
     gradient of h_{t-1}:  g z + [dr, dz, r dn] U;   of the weights: one product over all steps, after the last
 
 Reference: Cho et al. 2014 (EMNLP), with the reset gate after the product as in `torch.nn.GRU`, whose weights these are.
@@ -88,14 +89,14 @@ class _Recurrence(torch.autograd.Function):
         if reverse or full:
             last = after[0 if reverse else -1].clone()
         else:
-            ends = torch.tensor([sum(rows > row for rows in counts) for row in range(batch)])
-            last = states[ends, torch.arange(batch)]
+            row = torch.arange(batch)
+            last = states[(torch.tensor(counts)[:, None] > row).sum(0), row]
         context.save_for_backward(x, w, u, b, c, gates, states)
         context.counts, context.reverse = counts, reverse
         return after, last
 
     @staticmethod
-    def backward(context: Any, by_state: Tensor | None, by_last: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(context: Any, by_state: Tensor | None, by_last: Tensor | None) -> tuple[Tensor | None, ...]:
         x, w, u, b, c, gates, states = context.saved_tensors
         if torch.is_grad_enabled():
             return _twice(context, (x, w, u, b, c), by_state, by_last)
@@ -130,7 +131,9 @@ def _deltas(
     deltas = torch.empty_like(gates) if full else torch.zeros_like(gates)
     before = states[1:] if reverse else states[:-1]
     # A row that has not begun, seen from the end, keeps the gradient of its last state until its last step comes.
-    carried = states.new_zeros(batch, hidden) if by_last is None else by_last.clone(memory_format=torch.contiguous_format)
+    carried = (
+        states.new_zeros(batch, hidden) if by_last is None else by_last.clone(memory_format=torch.contiguous_format)
+    )
     spare, kept = torch.empty_like(carried), torch.empty_like(carried)
     for t in _steps(time, not reverse):
         rows = counts[t]
@@ -194,7 +197,7 @@ def run_gru(
         for suffix in ("", "_reverse") if network.bidirectional else ("",):
             names = (f"{kind}_l{layer}{suffix}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
             weights = (getattr(network, name) for name in names)
-            parts.append(_Recurrence.apply(x, counts, bool(suffix), *weights))  # type: ignore[no-untyped-call]
+            parts.append(_Recurrence.apply(x, counts, bool(suffix), *weights))
         x, last = (torch.cat(both, 2 if index == 0 else 1) for index, both in enumerate(zip(*parts)))
     if order is not None:
         back = torch.argsort(order)
