@@ -3,8 +3,8 @@
     z_o = sum_{m<n} z_m^T W_mn,o z_n + sum_m U_m,o z_m + b_o                      (`interactions="pairs"`)
     z_o = sum over all sets S of modalities of W_S,o . (outer product of z_m, m in S)      (`interactions="nested"`)
 
-Reference: Jayakumar et al. 2020, Multiplicative interactions and where to find them (ICLR), equation 1, for M = 2, where
-both forms are the same. MultiBench's form for three, MI(z_1, z_2) z_3 + MI(z_1, z_2), is the nested one: multiplied
+Reference: Jayakumar et al. 2020, Multiplicative interactions and where to find them (ICLR), equation 1, for M = 2; both
+forms are the same there. MultiBench's form for three, MI(z_1, z_2) z_3 + MI(z_1, z_2), is the nested one: multiplied
 out, it has one weight for every entry of the tensor product of [1, z_m], and that is how it is computed. Its weights
 grow as prod(d_m + 1), those of all pairs with the number of pairs; parity of three needs the nested form.
 Departs from MultiBench's code, whose default for three modalities broadcasts wrongly to (B, B, o), and from its initial

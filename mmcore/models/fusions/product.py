@@ -11,7 +11,7 @@ Missing modality: its factor is one, the neutral element.
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -43,4 +43,4 @@ class Product(nn.Module):
         for one, z, present in zip(self.maps, representations, presence):
             factor = one(z)
             factors.append(factor if present is None else torch.where(present[:, None], factor, factor.new_ones(())))
-        return math.prod(factors[1:], start=factors[0])
+        return functools.reduce(torch.mul, factors)
