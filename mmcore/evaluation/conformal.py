@@ -169,7 +169,7 @@ def conformal_sets(
         probabilities: (m, C) of the rows to predict.
         alpha: share of truths that may be missed.
         method: `lac` (smallest sets on average) or `aps` (coverage more even over easy and hard rows).
-        randomised: whether APS draws u; False takes u = 1, as well covered: no draw, but sets that adapt less to the row.
+        randomised: whether APS draws u; False takes u = 1, covered as well.
         calibration_patterns, patterns: (n,) and (m,) str, a threshold each; None: one for all rows.
         groups: (n,) groups of the calibration rows, to take one drawn row a group; None takes all rows.
         seed: of the draws.
