@@ -167,6 +167,28 @@ MODELS: tuple[ModelEntry, ...] = (
         "Rheude, Eils, Wild 2025 (arXiv:2512.22991)",
         ("fusion", "any_interaction", "attention", "baseline"),
     ),
+    ModelEntry(
+        "mfm",
+        "mmcore.models.generative.mfm:FactorisationModel",
+        "Tsai, Liang, Zadeh, Morency, Salakhutdinov 2019, Learning factorized multimodal representations (ICLR)",
+        ("generative", "any_interaction"),
+        kind="model",
+    ),
+    ModelEntry(
+        "mvae",
+        "mmcore.models.generative.mvae:VariationalModel",
+        "Wu, Goodman 2018, Multimodal generative models for scalable weakly-supervised learning (NeurIPS)",
+        ("generative", "any_interaction"),
+        kind="model",
+    ),
+    ModelEntry(
+        "mctn",
+        "mmcore.models.generative.mctn:TranslationNetwork",
+        "Pham, Liang, Manzini, Morency, Poczos 2019, Found in translation (AAAI)",
+        ("generative", "sequence", "recurrent", "one_source"),
+        kind="model",
+        fewest=2,
+    ),
 )
 
 
