@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from mmcore.align import METHODS
-from mmcore.data.formats import READERS, TYPES
+from mmcore.data.formats import READERS, TYPES, Reader
+from mmcore.data.formats.layout import INHERITED
+from mmcore.data.formats.options import COMMON
 from mmcore.data.preprocess import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
+GENERAL = ("npz", "table", "folders", "affect", "planted")
+"""The readers of docs/your-data.md; those of one published dataset have a page of their own, with a table each."""
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -24,26 +28,46 @@ def shown(value: Any) -> str:
 
 
 def readers() -> str:
-    rows = [(f"`{r.name}`", r.summary, ", ".join(r.kinds) or "its own") for r in READERS]
+    rows = [(f"`{r.name}`", r.summary, ", ".join(r.kinds) or "its own") for r in general_readers()]
     return table(("reader", "reads", "kinds"), rows)
+
+
+def general_readers() -> list[Reader]:
+    return [reader for reader in READERS if reader.name in GENERAL]
+
+
+def own_options(reader: Reader) -> str:
+    """The options of a reader of one published dataset, without those that all such readers have."""
+    shared = {*COMMON, *INHERITED}
+    rows = [
+        (f"`{option.name}`", option.help, ", ".join(option.choices) or TYPES[option.type][0])
+        for option in reader.options
+        if option not in shared
+    ]
+    rows += [
+        (f"`modalities.NAME.{option.name}`", option.help, TYPES[option.type][0] if option.name != "kind" else kinds)
+        for kinds in (", ".join(reader.kinds),)
+        for option in reader.modality_options
+    ]
+    return table(("option", "what it says", "allowed"), rows)
 
 
 def source_options() -> str:
     """Each option once, with the readers that take it."""
     by_name: dict[str, tuple[Any, list[str]]] = {}
-    for reader in READERS:
+    for reader in general_readers():
         for option in reader.options:
             by_name.setdefault(option.name, (option, []))[1].append(reader.name)
     rows = []
     for name, (option, takers) in by_name.items():
         allowed = ", ".join(option.choices) or TYPES[option.type][0]
-        rows.append((f"`{name}`", option.help, allowed, "all" if len(takers) == len(READERS) else ", ".join(takers)))
+        rows.append((f"`{name}`", option.help, allowed, "all" if len(takers) == len(GENERAL) else ", ".join(takers)))
     return table(("option", "what it says", "allowed", "readers"), rows)
 
 
 def modality_options() -> str:
     by_name: dict[str, tuple[Any, list[str]]] = {}
-    for reader in READERS:
+    for reader in general_readers():
         for option in reader.modality_options:
             by_name.setdefault(option.name, (option, []))[1].append(reader.name)
     rows = [
@@ -85,3 +109,4 @@ TABLES = {
 
 if __name__ == "__main__":
     print("\n\n".join(f"{name}\n{render()}" for name, render in TABLES.items()))
+    print("\n\n".join(f"{r.name}\n{own_options(r)}" for r in READERS if r.name not in GENERAL))

@@ -8,15 +8,17 @@ import typing
 
 import pytest
 import yaml
-from documented_tables import ROOT, TABLES
+from documented_tables import GENERAL, ROOT, TABLES, own_options
 from pydantic import BaseModel
 
 from mmcore.align import check_alignment
-from mmcore.data.formats import check_source
+from mmcore.data.formats import READERS, Reader, check_source
 from mmcore.data.preprocess import check_options
 from tasks.parameters.model import DatasetParameters, Parameters
 
 DATA_PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+FORMATS_PAGE = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("formats*.md")))
+PUBLISHED = [reader for reader in READERS if reader.name not in GENERAL]
 PARAMETERS_PAGE = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 VALUES = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -34,10 +36,21 @@ def test_tables_have_no_row_that_the_code_does_not_render():
     assert [line for line in DATA_PAGE.splitlines() if line.startswith("|") and line not in lines] == []
 
 
+@pytest.mark.parametrize("reader", PUBLISHED, ids=lambda reader: reader.name)
+def test_a_reader_of_a_published_dataset_has_its_options_on_the_page(reader: Reader):
+    rendered = own_options(reader)
+    assert rendered in FORMATS_PAGE, f"put this table into docs/formats.md:\n{rendered}"
+
+
+def test_the_formats_page_has_no_row_that_the_code_does_not_render():
+    lines = {line for reader in PUBLISHED for line in own_options(reader).splitlines()}
+    assert [line for line in FORMATS_PAGE.splitlines() if line.startswith("| `") and line not in lines] == []
+
+
 def example_blocks() -> dict[str, dict]:
     """The page's YAML by dataset; a later part block is merged into the dataset it names."""
     found: dict[str, dict] = {}
-    for body in re.findall(r"^```yaml\n(.*?)^```", DATA_PAGE, re.M | re.S):
+    for body in re.findall(r"^```yaml\n(.*?)^```", DATA_PAGE + FORMATS_PAGE, re.M | re.S):
         for name, block in yaml.safe_load(body).items():
             assert len([line for line in body.splitlines() if line.strip()]) <= 11, f"{name}: more than ten lines"
             found[name] = {**found.get(name, {}), **block}
@@ -45,8 +58,6 @@ def example_blocks() -> dict[str, dict]:
 
 
 def test_every_reader_has_an_example():
-    from mmcore.data.formats import READERS
-
     assert {block["source"]["reader"] for block in example_blocks().values()} == {reader.name for reader in READERS}
 
 

@@ -25,9 +25,9 @@ def split_option(rule: str) -> Option:
 
     Example:
         >>> split_option("by order").help
-        'published (default: by order), or three shares of train, valid and test'
+        'published (default: by order), or three shares to draw'
     """
-    return Option("split", "split", f"published (default: {rule}), or three shares of train, valid and test")
+    return Option("split", "split", f"published (default: {rule}), or three shares to draw")
 
 
 def split_choice(source: Mapping[str, Any]) -> str | list[float]:
