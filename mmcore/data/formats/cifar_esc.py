@@ -39,7 +39,7 @@ OPTIONS = (
     Option("modalities", "modalities", "which of image, audio to read, each with its kind (default both)"),
     Option("overlap", "text", "images that lie in two parts (default error)", choices=("error", "keep")),
 )
-_OWN = ("modalities", "label", "task", "groups", "sample_id", "where")
+_OWN = ("modalities", "label", "task", "classes", "groups", "sample_id", "where")
 INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("image",)
 MODALITY_OPTIONS = (KIND,)
@@ -84,7 +84,7 @@ def read_cifar_esc(source: Mapping[str, Any], root: Path, *, name: str) -> Datas
     block["task"] = "classification"
     if redrawn or not shared["image"]:
         block |= {"groups": "image", "group_noun": source.get("group_noun", "image")}
-    rows = read_rows(block, columns, len(samples), classes=source.get("classes") or CLASSES)
+    rows = read_rows(block, columns, len(samples), classes=CLASSES)
     arrays = {
         "image": _pixels(images).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1),
         "audio": _pixels(sounds)[..., None],

@@ -45,7 +45,7 @@ OPTIONS = (
     ),
     *(option for option in folders.OPTIONS if option.name == "missing"),
 )
-_OWN = ("modalities", "label", "task", "sample_id")
+_OWN = ("modalities", "label", "task", "classes", "sample_id")
 INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = KINDS
 _FIELDS = {"id": (int, str), "img": (str,), "text": (str,)}
@@ -77,7 +77,7 @@ def read_hateful_memes(source: Mapping[str, Any], root: Path, *, name: str) -> D
     columns = {column: frame[column] for column in ("id", "img", "text", "split")}
     columns["label"] = frame["label"].astype("Int64")
     block = {"sample_noun": "meme", "split": "split", **source, "label": "label", "sample_id": "id"}
-    rows = read_rows({**block, "task": "classification"}, columns, len(frame), classes=source.get("classes") or CLASSES)
+    rows = read_rows({**block, "task": "classification"}, columns, len(frame), classes=CLASSES)
     kept = frame.iloc[rows.kept].reset_index(drop=True)
     modalities = {}
     for modality, options in blocks.items():

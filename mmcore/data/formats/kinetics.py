@@ -5,8 +5,10 @@ a video (3, T, 112, 112) normalised by the Kinetics mean and deviation, a spectr
 44.1 kHz, and the class 0 to 4: archery, breakdancing, crying, dining, singing. The batches are read in the order of
 their numbers, one at a time, by `torch.load(weights_only=True)`.
 
-The result is a ragged video (T, height, width, 3) and a ragged spectrogram (t, 40): lengths stay as they are. All
-frames at full size take 22 MB a sample, 50 GB in all: `frames` keeps so many at equal distances, `size` averages areas.
+The result is a ragged video, by default (T, height * width * 3) with a frame a row, as preprocessing takes it, and a
+ragged spectrogram (t, 40): lengths stay as they are. `flat: false` keeps (T, height, width, 3) for an encoder of
+frames, kind image takes the middle frame (height, width, 3) alone. All frames at full size take 22 MB a sample, 50 GB
+in all: `frames` keeps so many at equal distances, `size` averages areas.
 
 Licence: the list of clips is CC BY 4.0 (Google), the clips belong to those who put them on YouTube. The user makes the
 batches from their own download with MultiBench's scripts; nothing is fetched here.
@@ -39,20 +41,21 @@ NAMES = ("video", "audio")
 CLASSES = ("archery", "breakdancing", "crying", "dining", "singing")
 N_MEL = 40
 OPTIONS = (Option("modalities", "modalities", "which of video, audio to read, each with its kind (default both)"),)
-_OWN = ("modalities", "label", "task", "groups", "split", "sample_id", "where")
+_OWN = ("modalities", "label", "task", "classes", "groups", "split", "sample_id", "where")
 INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
-MODALITY_KINDS = ("timeseries",)
+MODALITY_KINDS = ("timeseries", "image")
 MODALITY_OPTIONS = (
     KIND,
     Option("frames", "count", "video: keep so many frames, at equal distances (default all)"),
-    Option("size", "size", "images: resize to this height and width"),
+    Option("size", "size", "video: average over areas to this height and width"),
+    Option("flat", "flag", "video: a frame is one row of numbers (default true); false keeps (height, width, 3)"),
 )
 _BATCH = re.compile(r"batch_37(\d+)\.pdt")
 _LAYOUT = "a list of (video (3, T, height, width), spectrogram (40, t), class)"
 
 
 def read_kinetics(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
-    """Return the clips: ragged `video` (T, height, width, 3) and `audio` (t, 40) float32, label `label` (5 classes).
+    """Return the clips: ragged `video` (T, height * width * 3) and `audio` (t, 40) float32, label `label` (5 classes).
 
     Args:
         source: the block of params.yaml, e.g. `modalities: {video: {kind: timeseries, frames: 8, size: [56, 56]}}`.
@@ -63,11 +66,8 @@ def read_kinetics(source: Mapping[str, Any], root: Path, *, name: str) -> Datase
         InputError: for a missing part, a batch that is broken or of another layout, or a sample in two parts.
     """
     folder = source_path(source["path"], root, folder=True)
-    blocks = {m: b if isinstance(b, Mapping) else {} for m, b in (source.get("modalities") or {}).items()}
-    wanted = tuple(blocks or NAMES)
-    for modality in wanted:
-        if modality not in NAMES:
-            raise unknown_name("modalities", str(modality), NAMES)
+    blocks = _blocks(source)
+    wanted = tuple(blocks)
     readers = {"video": _video, "audio": _spectrogram}
     sequences: dict[str, list[np.ndarray]] = {m: [] for m in wanted}
     labels, parts, ids = [], [], []
@@ -79,15 +79,37 @@ def read_kinetics(source: Mapping[str, Any], root: Path, *, name: str) -> Datase
                 received = f"the video of {sample_id}, which lies in {seen[digest]} too"
                 raise InputError("path", received, "each video in one part", "Make the batches again.")
             for m in wanted:
-                sequences[m].append(readers[m](sample[NAMES.index(m)], blocks.get(m, {}), sample_id))
+                sequences[m].append(readers[m](sample[NAMES.index(m)], blocks[m], sample_id))
             labels.append(_label(sample[2], sample_id))
             parts.append(part)
             ids.append(sample_id)
     columns = {"label": np.array(labels), "split": np.array(parts), "id": np.array(ids)}
     block = {**source, "label": "label", "split": "split", "sample_id": "id", "task": "classification"}
-    rows = read_rows(block, columns, len(ids), classes=source.get("classes") or CLASSES)
-    modalities = {m: Modality(Ragged.from_list(s), "timeseries") for m, s in sequences.items()}
+    rows = read_rows(block, columns, len(ids), classes=CLASSES)
+    modalities = {m: _modality(s, blocks[m], m) for m, s in sequences.items()}
     return build({"sample_noun": "clip", **block}, rows, modalities, name=name)
+
+
+def _blocks(source: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Modality -> its options, both where the source names none."""
+    given = source.get("modalities") or dict.fromkeys(NAMES, "timeseries")
+    blocks = {m: dict(b) if isinstance(b, Mapping) else {"kind": b} for m, b in given.items()}
+    for modality, block in blocks.items():
+        if modality not in NAMES:
+            raise unknown_name("modalities", str(modality), NAMES)
+        if modality == "audio" and block["kind"] != "timeseries":
+            raise InputError("modalities.audio.kind", block["kind"], "timeseries", "Read the sound as timeseries.")
+    return blocks
+
+
+def _modality(sequences: list[np.ndarray], block: Mapping[str, Any], name: str) -> Modality:
+    if block["kind"] == "timeseries":
+        return Modality(Ragged.from_list(sequences), "timeseries")
+    shapes = sorted({frames.shape[1:] for frames in sequences})
+    if len(shapes) > 1:
+        received = f"frames of {shapes[0]} and {shapes[1]}"
+        raise InputError(f"modalities.{name}.size", received, "one size for all", "Give 'size: [height, width]'.")
+    return Modality(np.concatenate(sequences), "image")
 
 
 def _samples(folder: Path, shown: str) -> Iterator[tuple[str, tuple[Any, Any, Any]]]:
@@ -115,22 +137,25 @@ def _samples(folder: Path, shown: str) -> Iterator[tuple[str, tuple[Any, Any, An
 
 
 def _video(value: Any, block: Mapping[str, Any], sample_id: str) -> np.ndarray:
-    """(T, height, width, 3) float32."""
+    """(T, height * width * 3) float32, (T, height, width, 3) where not flat; (1, ...) the middle frame of an image."""
     video = np.asarray(value)
     if video.ndim != 4 or video.shape[0] != 3 or video.dtype.kind not in "fiu" or not video.size:
         received = f"a video of {video.dtype} {video.shape} in {sample_id}"
         raise InputError("path", received, "numbers (3, T, height, width)", "Make the batch again.")
-    if "frames" in block and block["frames"] < video.shape[1]:
+    if block["kind"] == "image":
+        video = video[:, [video.shape[1] // 2]]
+    elif "frames" in block and block["frames"] < video.shape[1]:
         chosen = np.round(np.linspace(0, video.shape[1] - 1, block["frames"])).astype(np.int64)
         video = video[:, chosen]
-    frames = np.moveaxis(video, 0, -1).astype(np.float32)
-    if "size" not in block:
-        return frames
-    import torch
+    planes = np.ascontiguousarray(np.moveaxis(video, 0, 1), dtype=np.float32)
+    if "size" in block:
+        import torch
 
-    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(frames, -1, 1)))
-    smaller = torch.nn.functional.interpolate(planes, size=tuple(block["size"]), mode="area")
-    return np.ascontiguousarray(np.moveaxis(smaller.numpy(), 1, -1))
+        planes = torch.nn.functional.interpolate(
+            torch.from_numpy(planes), size=tuple(block["size"]), mode="area"
+        ).numpy()
+    frames = np.ascontiguousarray(np.moveaxis(planes, 1, -1))
+    return frames if not block.get("flat", True) or block["kind"] == "image" else frames.reshape(len(frames), -1)
 
 
 def _spectrogram(value: Any, block: Mapping[str, Any], sample_id: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,8 @@ def load_records(path: Path, shown: str) -> list[dict[str, Any]]:
         found = _RecordUnpickler(io.BytesIO(data), encoding="latin1").load()
     except InputError as error:
         raise InputError(error.argument, f"{error.received} in {shown}", error.allowed, error.remedy) from error
-    except _BROKEN as error:
+    except (*_BROKEN, SyntaxError, tokenize.TokenError) as error:
+        # the last two come from a header that numpy cannot parse
         received = f"{shown}, which breaks off or is no array of records ({type(error).__name__}: {error})"
         raise InputError("path", received, _ALLOWED, "Copy the file again; nothing in it was executed.") from error
     if not isinstance(found, _Records) or not found.names:

@@ -23,7 +23,7 @@ from mmcore.errors import InputError
 
 _MAX_DEPTH = 10
 _BROKEN = (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError, TypeError,
-           AttributeError, IndexError, KeyError, OverflowError, AssertionError)  # fmt: skip
+           AttributeError, LookupError, OverflowError, AssertionError)  # fmt: skip
 
 
 def load_torch(path: Path, shown: str) -> Any:

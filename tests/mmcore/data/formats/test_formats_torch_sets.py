@@ -113,7 +113,8 @@ def kinetics(tmp_path: Path) -> Path:
 
 def test_clips_come_in_the_order_of_the_batch_numbers(kinetics: Path) -> None:
     assert check_source(KINETICS) == []
-    ds = read(KINETICS, kinetics, name="a")
+    whole = {"modalities": {"video": {"kind": "timeseries", "flat": False}, "audio": "timeseries"}}
+    ds = read({**KINETICS, **whole}, kinetics, name="a")
     assert ds.samples["split"].tolist() == ["train"] * 6 + ["valid"] * 2 + ["test"] * 2
     assert ds.samples["sample_id"].tolist()[4:7] == ["train/10/0", "train/10/1", "valid/0/0"]
     np.testing.assert_array_equal(ds.labels(), np.arange(10) % 5)
@@ -126,7 +127,7 @@ def test_clips_come_in_the_order_of_the_batch_numbers(kinetics: Path) -> None:
 
 
 def test_frames_are_taken_at_equal_distances_and_sizes_average(kinetics: Path) -> None:
-    block = {**KINETICS, "modalities": {"video": {"kind": "timeseries", "frames": 3, "size": [4, 4]}}}
+    block = {**KINETICS, "modalities": {"video": {"kind": "timeseries", "frames": 3, "size": [4, 4], "flat": False}}}
     assert check_source(block) == []
     ds = read(block, kinetics, name="a")
     assert ds.modalities == ("video",)
@@ -134,7 +135,21 @@ def test_frames_are_taken_at_equal_distances_and_sizes_average(kinetics: Path) -
     expected = frames.reshape(3, 4, 2, 4, 2, 3).mean(axis=(2, 4))
     np.testing.assert_allclose(ds["video"][7], expected, rtol=1e-6)
     more = read({**KINETICS, "modalities": {"video": {"kind": "timeseries", "frames": 99}}}, kinetics, name="a")
+    np.testing.assert_array_equal(more["video"][3], video(3).numpy().transpose(1, 2, 3, 0).reshape(6, -1))
     assert len(more["video"][0]) == 6
+
+
+def test_the_middle_frame_and_sizes_that_differ(kinetics: Path) -> None:
+    block = {**KINETICS, "modalities": {"video": "image"}}
+    assert check_source(block) == []
+    ds = read(block, kinetics, name="a")
+    assert ds.spec.modality("video").shape == (8, 8, 3)
+    np.testing.assert_array_equal(ds["video"][4], video(4)[:, 3].numpy().transpose(1, 2, 0))
+    torch.save([(torch.zeros(3, 2, 4, 8), levels(0), 0)], kinetics / "small" / "test" / "batch_370.pdt")
+    assert _raised(block, kinetics).received == "frames of (4, 8, 3) and (8, 8, 3)"
+    smaller = {"modalities": {"video": {"kind": "image", "size": [2, 2]}}}
+    assert read({**KINETICS, **smaller}, kinetics, name="a")["video"].shape == (9, 2, 2, 3)
+    assert _raised({**KINETICS, "modalities": {"audio": "image"}}, kinetics).argument == "modalities.audio.kind"
 
 
 @pytest.mark.parametrize(
