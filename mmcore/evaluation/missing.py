@@ -80,7 +80,7 @@ def predict_subsets(
 def subset_table(
     masked: Mapping[Subset, pd.DataFrame], *, predictions: pd.DataFrame, model: str, modalities: Sequence[str],
     metric: str = "accuracy", task: str = "classification", classes: Sequence[str] = (), level: float = 0.95,
-    limit: int = ALL_SUBSETS_UP_TO,
+    retrained: str | None = None, limit: int = ALL_SUBSETS_UP_TO,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the `subsets` of `evaluation.json`: one entry a subset, a value null where nothing was computed.
 
@@ -90,7 +90,12 @@ def subset_table(
         model: name of the masked model.
         modalities: all M names, in their declared order.
         metric, task, classes, level: as in `metric_interval` and `read_predictions`.
+        retrained: the method whose models `<retrained>@a+b` were trained on each subset alone; on all it is itself.
         limit: as in `modality_subsets`.
+
+    Returns:
+        entries `{present, absent_at_test, trained_on, trained_model}`; `trained_on` is the "never collected" score of
+        the model named beside it.
 
     Raises:
         InputError: for a subset with an unknown modality, or tables that `read_predictions` refuses.
@@ -116,11 +121,22 @@ def subset_table(
     tested = set(predictions.loc[predictions["part"] == "test", "model"])
     table = []
     for subset in modality_subsets(modalities, limit=limit):
-        alone = f"unimodal:{subset[0]}" if len(subset) == 1 else model if len(subset) == len(modalities) else None
+        own = _trained_on(subset, modalities, model, retrained)
         frame = by_set.get(frozenset(subset))
+        there = own in tested and own is not None
         table.append({
             "present": list(subset),
             "absent_at_test": None if frame is None else value(frame, model),
-            "trained_on": value(predictions, alone) if alone in tested and alone is not None else None,
+            "trained_on": value(predictions, own) if there and own is not None else None,
+            "trained_model": own if there else None,
         })  # fmt: skip
     return table
+
+
+def _trained_on(subset: Subset, modalities: Sequence[str], model: str, retrained: str | None) -> str | None:
+    """The name of the model that was trained on exactly this subset, None where there is none."""
+    if len(subset) == 1:
+        return f"unimodal:{subset[0]}"
+    if len(subset) == len(modalities):
+        return retrained or model
+    return f"{retrained}@{'+'.join(subset)}" if retrained else None

@@ -68,6 +68,14 @@ class Predicted:
             self.sample_ids[rows], units, self.unit, self.seeds,
         )  # fmt: skip
 
+    def of_seed(self, place: int) -> Predicted:
+        """Return the predictions under the seed at `place` alone."""
+        one = slice(place, place + 1)
+        return Predicted(
+            self.model, self.task, self.classes, self.truth, self.prediction[one], self.scores[one], self.sample_ids,
+            self.units, self.unit, self.seeds[one],
+        )  # fmt: skip
+
 
 def probabilities(outputs: np.ndarray, task: str) -> np.ndarray:
     """Return (n, C) probabilities from a model's (n, C) logits; regression values pass unchanged.

@@ -17,7 +17,7 @@ from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.calibration import calibration
 from mmcore.evaluation.interval import INTERVALS, check_level, metric_interval
 from mmcore.evaluation.metrics import DEFAULT_METRIC, find_metric, metrics_for, score
-from mmcore.evaluation.paired import compare
+from mmcore.evaluation.paired import compare, holm
 from mmcore.evaluation.predictions import Predicted, read_predictions
 from mmcore.evaluation.verdict import LATE_FUSION
 
@@ -82,11 +82,11 @@ def evaluate(
             "interval": INTERVALS[interval].format(unit=first.unit),
         },
         "majority_rate": majority_rate(first),
-        "models": [
+        "models": _adjusted([
             _model(read, dict(entry), recommended=recommended, metric=chosen.name, level=level, seed=seed,
-                   tags=(*tags, *chosen.tags), interval=interval)
+                   tags=(*tags, *chosen.tags), interval=interval, best_unimodal=str(verdict.get("best_unimodal")))
             for entry in models
-        ],
+        ]),
         "subsets": [dict(entry) for entry in subsets],
         "calibration": calibration(read[recommended], level=level) if task == "classification" else None,
     }  # fmt: skip
@@ -108,7 +108,7 @@ def majority_rate(predicted: Predicted) -> float | None:
 
 def _model(
     read: Mapping[str, Predicted], entry: dict[str, Any], *, recommended: str, metric: str, level: float, seed: int,
-    tags: Sequence[str], interval: str,
+    tags: Sequence[str], interval: str, best_unimodal: str,
 ) -> dict[str, Any]:  # fmt: skip
     name = str(entry["model"])
     predicted = read[name]
@@ -116,10 +116,8 @@ def _model(
     for candidate in metrics_for(predicted.task, tags):
         found = metric_interval(predicted, candidate.name, level=level, interval=interval, seed=seed)
         metrics[candidate.name] = {**found.to_dict(), "seed_deviation": _seed_deviation(predicted, candidate.name)}
-    difference = None
-    if LATE_FUSION in read and name != LATE_FUSION:
-        paired = compare(predicted, read[LATE_FUSION], metric=metric, level=level, seed=seed)
-        difference = {"to": LATE_FUSION, "value": paired.difference, "low": paired.low, "high": paired.high}
+    difference = _against(read, name, LATE_FUSION, metric=metric, level=level, seed=seed)
+    unimodal = _against(read, name, best_unimodal, metric=metric, level=level, seed=seed)
     return {
         "model": name,
         "modalities": list(entry["modalities"]),
@@ -127,8 +125,31 @@ def _model(
         "flops": entry.get("flops"),
         "metrics": metrics,
         "difference": difference,
+        "difference_unimodal": unimodal,
         "recommended": name == recommended,
     }
+
+
+def _against(
+    read: Mapping[str, Predicted], name: str, rival: str, *, metric: str, level: float, seed: int
+) -> dict[str, Any] | None:
+    """The paired difference to a rival on the same rows; None where there is none or it is the model itself."""
+    if rival not in read or name == rival:
+        return None
+    paired = compare(read[name], read[rival], metric=metric, level=level, seed=seed)
+    return {
+        "to": rival, "value": paired.difference, "low": paired.low, "high": paired.high, "p": paired.p,
+        "test": paired.test,
+    }  # fmt: skip
+
+
+def _adjusted(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The models with p-values adjusted by Holm, over all models compared with the same rival."""
+    for key in ("difference", "difference_unimodal"):
+        compared = [m[key] for m in models if m[key] is not None and m[key]["p"] is not None]
+        for entry, p in zip(compared, holm([entry["p"] for entry in compared]), strict=True):
+            entry["p_adjusted"] = p
+    return models
 
 
 def _seed_deviation(predicted: Predicted, metric: str) -> float | None:
