@@ -135,6 +135,9 @@ def _prices(source: Mapping[str, Any], root: Path) -> pd.DataFrame:
         row = int(np.flatnonzero(~valid)[0])
         received = f"Date {dates.iloc[row]} in row {row}"
         raise InputError("path", received, "dates YYYY-MM-DD", "Write every date as YYYY-MM-DD.")
+    nameless = np.flatnonzero(frame["Symbol"].isna())
+    if len(nameless):
+        raise InputError("path", f"no Symbol in row {nameless[0]}", "a symbol in every row", "Fill in the symbol.")
     table = pd.DataFrame({"date": days, "symbol": frame["Symbol"].astype("str").str.strip(), "price": frame[price]})
     for option in ("start", "end"):
         bound = source.get(option)

@@ -158,6 +158,9 @@ def test_missing_column_double_row_wrong_date_and_flat_prices(tmp_path: Path) ->
     table = frame()
     table.loc[2, "Date"] = "03/06/2000"
     assert "row 2" in _raised(BLOCK, write(tmp_path, table)).received
+    table = frame()
+    table.loc[4, "Symbol"] = None
+    assert _raised(BLOCK, write(tmp_path, table)).received == "no Symbol in row 4"
     flat = np.zeros_like(RETURNS)
     assert "never change" in _raised(BLOCK, write(tmp_path, frame(flat))).received
 
