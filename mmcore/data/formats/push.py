@@ -28,7 +28,7 @@ Reference: Lee, Yi, et al., Multimodal Sensor Fusion with Differentiable Filters
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ _KEYS: dict[str, tuple[tuple[str, layout.Shape], ...]] = {
     "control": (("eef_pos", (None, 3)), ("contact", (None,))),
     "image": (("image", (None, 32, 32)),),
 }
+_REMEDY = "Name a file of trajectories."
 OPTIONS = (
     Option("modalities", "modalities", "which of position, sensors, image, control to read (default all four)"),
     Option("target_steps", "text", "x and y of the last step (default) or of all", choices=("last", "all")),
@@ -99,24 +100,41 @@ def read_push(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
     folder = source_path(shown, root, folder=True)
     wanted = layout.wanted_kinds(source, KINDS)
     scaled = source.get("scaling", "none") == "published"
-    pieces: dict[str, list[np.ndarray]] = {m: [] for m in (*wanted, "state")}
+    files = {part: _place(folder, file_name, shown) for part, file_name in FILES.items()}
     ids: list[str] = []
-    parts: list[str] = []
-    for part, file_name in FILES.items():
-        place = _place(folder, file_name, shown)
+    for part, place in files.items():
         with open_hdf5(place, f"{shown}/{place.name}") as file:
-            for trajectory in _trajectories(file):
-                cut = {m: windows(x) for m, x in _steps(file, trajectory, wanted, scaled).items()}
-                for m, x in cut.items():
-                    pieces[m].append(x)
-                ids += [f"{part}/{trajectory}/{i}" for i in range(len(cut["state"]))]
-                parts += [part] * len(cut["state"])
+            for trajectory, n_steps in _trajectories(file).items():
+                ids += [f"{part}/{trajectory}/{i}" for i in range(n_windows(n_steps))]
     if not ids:
         raise InputError("path", f"{shown} without {WINDOW} steps", "longer trajectories", "Copy the files again.")
-    columns, block = _columns(np.concatenate(pieces["state"]), ids, parts, source)
+    arrays = _arrays(files, shown, wanted, scaled, len(ids))
+    columns, block = _columns(arrays["state"], ids, source)
     rows = read_rows(block, columns, len(ids))
-    modalities = {m: Modality(_shaped(np.concatenate(pieces[m]), m, wanted[m]), wanted[m]) for m in wanted}
-    return build(source, rows, modalities, name=name)
+    return build(source, rows, {m: Modality(arrays[m], wanted[m]) for m in wanted}, name=name)
+
+
+def _arrays(
+    files: Mapping[str, Path], shown: str, wanted: Mapping[str, str], scaled: bool, n_rows: int
+) -> dict[str, np.ndarray]:
+    """The windows of every modality and of `state`, one trajectory after another into arrays of their final size."""
+    arrays: dict[str, np.ndarray] = {}
+    start = 0
+    for place in files.values():
+        with open_hdf5(place, f"{shown}/{place.name}") as file:
+            for trajectory in _trajectories(file):
+                count = 0
+                for modality, steps in _steps(file, trajectory, wanted, scaled).items():
+                    cut = _shaped(windows(steps), wanted[modality]) if modality == "image" else windows(steps)
+                    if modality not in arrays:
+                        arrays[modality] = np.empty((n_rows, *cut.shape[1:]), dtype=cut.dtype)
+                    if cut.dtype != arrays[modality].dtype:
+                        received = f"{file.shown}: {trajectory} with a {modality} of {cut.dtype}"
+                        raise InputError("path", received, f"{arrays[modality].dtype}, as the first", _REMEDY)
+                    count = len(cut)
+                    arrays[modality][start : start + count] = cut
+                start += count
+    return arrays
 
 
 def _place(folder: Path, file_name: str, shown: str) -> Path:
@@ -132,26 +150,31 @@ def _place(folder: Path, file_name: str, shown: str) -> Path:
     return found[0]
 
 
-def _trajectories(file: Hdf5) -> Iterator[str]:
-    """The groups `trajectory<i>` by number."""
+def _trajectories(file: Hdf5) -> dict[str, int]:
+    """The groups `trajectory<i>` by number, with their steps."""
     keys = file.keys()
     wrong = [key for key in keys if not (key.startswith("trajectory") and key[10:].isdecimal())]
     if wrong or not keys:
         received = f"{file.shown} with {wrong[0] if wrong else 'nothing'}"
-        raise InputError("path", received, "trajectory0, trajectory1, ...", "Name a file of trajectories.")
-    yield from sorted(keys, key=lambda key: int(key[10:]))
+        raise InputError("path", received, "trajectory0, trajectory1, ...", _REMEDY)
+    steps = {}
+    for key in sorted(keys, key=lambda key: int(key[10:])):
+        state = file.array(f"{key}/Cylinder0_pos", (None, None))
+        if state.shape[1] < 2:
+            received = f"{file.shown}: {key}/Cylinder0_pos of {state.shape}"
+            raise InputError("path", received, "numbers of (N, 2) or more columns", _REMEDY)
+        steps[key] = len(state)
+    return steps
 
 
 def _steps(file: Hdf5, trajectory: str, wanted: Mapping[str, str], scaled: bool) -> dict[str, np.ndarray]:
-    """Every modality that is wanted, and `state` (T, 2), step by step, float32 (images as stored)."""
-    state = file.array(f"{trajectory}/Cylinder0_pos", (None, None))
-    if state.shape[1] < 2:
-        received = f"{file.shown}: {trajectory}/Cylinder0_pos of {state.shape}"
-        raise InputError("path", received, "numbers of (N, 2) or more columns", "Name a file of trajectories.")
+    """Every modality that is wanted, and `state` (T, 2), step by step, float32 (uint8 images as stored)."""
     steps = {"state": file.read(f"{trajectory}/Cylinder0_pos", (None, None))[:, :2]}
     for modality in wanted:
         arrays = [file.read(f"{trajectory}/{key}", shape) for key, shape in _KEYS[modality]]
-        layout.check_rows({"Cylinder0_pos": len(state), modality: min(map(len, arrays))}, f"{file.shown}: {trajectory}")
+        counts = {"Cylinder0_pos": len(steps["state"])}
+        counts |= {key: len(array) for (key, _), array in zip(_KEYS[modality], arrays, strict=True)}
+        layout.check_rows(counts, f"{file.shown}: {trajectory}")
         if modality == "control":
             arrays = [_previous(arrays[0]), arrays[0] - _previous(arrays[0]), arrays[1]]
         columns = [x[:, None] if x.ndim == 1 else x for x in arrays]
@@ -160,11 +183,23 @@ def _steps(file: Hdf5, trajectory: str, wanted: Mapping[str, str], scaled: bool)
         if modality != "image":
             centre, spread = SCALES[modality] if scaled else (0.0, 1.0)
             steps[modality] = ((values - np.asarray(centre)) / np.asarray(spread)).astype(np.float32)
+        elif values.dtype != np.uint8:
+            steps[modality] = values.astype(np.float32, copy=False)
     return steps
 
 
 def _previous(positions: np.ndarray) -> np.ndarray:
     return np.concatenate([positions[:1], positions[:-1]])
+
+
+def n_windows(n_steps: int) -> int:
+    """Return how many windows a trajectory of `n_steps` has, both offsets together.
+
+    Example:
+        >>> n_windows(40), n_windows(23), n_windows(5)
+        (4, 1, 0)
+    """
+    return sum(max(0, n_steps - offset) // WINDOW for offset in OFFSETS)
 
 
 def windows(steps: np.ndarray) -> np.ndarray:
@@ -181,26 +216,21 @@ def windows(steps: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def _columns(
-    states: np.ndarray, ids: list[str], parts: list[str], source: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _columns(states: np.ndarray, ids: list[str], source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The label columns of (N, 16, 2) states, with split, group and id; the block that names them."""
     values = states.astype(np.float64)
     if source.get("target_steps", "last") == "last":
         labels = {axis: values[:, -1, k] for k, axis in enumerate("xy")}
     else:
         labels = {f"{axis}_{t + 1:02d}": values[:, t, k] for t in range(WINDOW) for k, axis in enumerate("xy")}
-    groups = np.array([sample.rpartition("/")[0] for sample in ids])
-    columns = {**labels, "published": np.array(parts), "trajectory": groups, "id": np.array(ids)}
+    parts, groups = (np.array([sample.rsplit("/", n)[0] for sample in ids]) for n in (2, 1))
+    columns = {**labels, "published": parts, "trajectory": groups, "id": np.array(ids)}
     block = {**source, "label": list(labels), "task": "regression", "groups": "trajectory", "sample_id": "id"}
     return columns, {**block, "split": layout.split_choice(source)}
 
 
-def _shaped(array: np.ndarray, modality: str, kind: str) -> np.ndarray:
-    """Images (N, 16, 32, 32) as their kind has them; anything else as it is."""
-    if modality != "image":
-        return array
-    pixels = array if array.dtype == np.uint8 else array.astype(np.float32)
+def _shaped(frames: np.ndarray, kind: str) -> np.ndarray:
+    """Images (n, 16, 32, 32) as their kind has them."""
     if kind == "timeseries":
-        return pixels.reshape(len(pixels), WINDOW, -1).astype(np.float32)
-    return pixels[..., None] if kind == "embedding" else pixels[:, -1, :, :, None]
+        return frames.reshape(len(frames), WINDOW, -1).astype(np.float32, copy=False)
+    return frames[..., None] if kind == "embedding" else frames[:, -1, :, :, None]

@@ -148,6 +148,7 @@ def test_a_modality_that_is_not_asked_for_is_not_read(tmp_path: Path) -> None:
         ("image", np.zeros((33, 64, 64)), "(N, 32, 32)"),
         ("contact", np.zeros(30), "30 rows"),
         ("Cylinder0_pos", np.zeros((33, 1)), "Cylinder0_pos"),
+        ("image", np.zeros((33, 32, 32), np.uint8), "as the first"),
     ],
 )
 def test_another_layout_is_named(key: str, array: np.ndarray, part: str, tmp_path: Path) -> None:
