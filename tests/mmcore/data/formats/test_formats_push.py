@@ -109,7 +109,8 @@ def test_upstreams_constants(tmp_path: Path, content: dict) -> None:
     )
 
 
-def test_images_by_kind(tmp_path: Path, content: dict) -> None:
+def test_images_by_kind(tmp_path: Path) -> None:
+    content = _content()
     root = _write(tmp_path, content)
     raw = content["gentle_push_1000.hdf5"][0]["image"]
     flat = read({**BLOCK, "modalities": {"image": "timeseries"}}, root, name="push")["image"]
@@ -118,6 +119,9 @@ def test_images_by_kind(tmp_path: Path, content: dict) -> None:
     np.testing.assert_array_equal(frames[1, ..., 0], raw[16:32])
     last = read({**BLOCK, "modalities": {"image": "image"}}, root, name="push")["image"]
     np.testing.assert_array_equal(last[1, ..., 0], raw[31])
+    content["gentle_push_300.hdf5"][0]["image"] = np.zeros((33, 32, 32), np.uint8)
+    with pytest.raises(InputError, match="float32, as the first"):
+        read({**BLOCK, "modalities": {"image": "image"}}, _write(tmp_path, content), name="push")
     with pytest.raises(InputError, match="control, image, position, sensors"):
         read({**BLOCK, "modalities": {"force": "timeseries"}}, root, name="push")
 
@@ -148,7 +152,6 @@ def test_a_modality_that_is_not_asked_for_is_not_read(tmp_path: Path) -> None:
         ("image", np.zeros((33, 64, 64)), "(N, 32, 32)"),
         ("contact", np.zeros(30), "30 rows"),
         ("Cylinder0_pos", np.zeros((33, 1)), "Cylinder0_pos"),
-        ("image", np.zeros((33, 32, 32), np.uint8), "as the first"),
     ],
 )
 def test_another_layout_is_named(key: str, array: np.ndarray, part: str, tmp_path: Path) -> None:
