@@ -14,6 +14,7 @@ Missing modality: only its appended 1 remains, as in tensor fusion: its factor i
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -60,9 +61,8 @@ class LowRankTensorFusion(nn.Module):
         self, representations: list[Float[Tensor, "batch size"]], presence: list[Bool[Tensor, " batch"] | None]
     ) -> Float[Tensor, "batch width"]:
         """Return the fused vector; representations of absent rows are zeros, so their factor is its bias row."""
-        product = None
-        for factor, z in zip(self.factors, representations):
-            part = factor(z)  # (B, width * rank)
-            product = part if product is None else product * part
-        summed = torch.mv(product.view(-1, self.rank), self.rank_weights)  # type: ignore[union-attr]
+        parts = [factor(z) for factor, z in zip(self.factors, representations)]  # (B, width * rank) each
+        product = functools.reduce(torch.mul, parts).view(-1, self.rank)
+        # Autocast leaves `mv` as it is, so the weights take the product's precision here.
+        summed = torch.mv(product, self.rank_weights.to(product.dtype))
         return self.dropout(summed.view(-1, self.features) + self.bias)

@@ -22,10 +22,16 @@ from torch.nn import functional
 
 
 class _Outer(torch.autograd.Function):
+    # For torch.func, whose transforms (per-sample gradients, for one) need a rule for batches of batches.
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(context: Any, first: Tensor, second: Tensor) -> Tensor:
-        context.save_for_backward(first, second)
+    def forward(first: Tensor, second: Tensor) -> Tensor:
         return first[:, :, None] * second[:, None, :]
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        context.save_for_backward(*inputs)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,7 +47,9 @@ def outer(first: Float[Tensor, "batch m"], second: Float[Tensor, "batch n"]) -> 
         >>> outer(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 5.0]])).tolist()
         [[3.0, 5.0, 6.0, 10.0]]
     """
-    return _Outer.apply(first, second).flatten(1)
+    # Under autocast one may be of lower precision than the other; the batched products want one dtype.
+    dtype = torch.promote_types(first.dtype, second.dtype)
+    return _Outer.apply(first.to(dtype), second.to(dtype)).flatten(1)
 
 
 def outer_of_all(vectors: Sequence[Float[Tensor, "batch size"]]) -> Float[Tensor, "batch product"]:

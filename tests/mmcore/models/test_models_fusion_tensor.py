@@ -62,6 +62,28 @@ def test_gradients_of_first_and_second_order(draw):
         assert torch.autograd.gradcheck(lambda a, b, w: linear_of_outer([a, b], w), (first, second, weight))
 
 
+def test_gradients_of_each_row_by_transformation(draw):
+    """torch.func, whose vmap adds a batch axis to the operation, against one row at a time."""
+    first, second, weight = draw(B, 2), draw(B, 3), draw(4, 6)
+
+    def loss(weight, one, two):
+        return linear_of_outer([one[None], two[None]], weight).square().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss, argnums=(0, 1)), in_dims=(None, 0, 0))(weight, first, second)
+    for b in range(B):
+        expected = torch.func.grad(loss, argnums=(0, 1))(weight, first[b], second[b])
+        close(found[0][b], expected[0])
+        close(found[1][b], expected[1])
+
+
+def test_precisions_may_differ_as_under_autocast(draw):
+    first, second = draw(B, 2).requires_grad_(), draw(B, 3).float().requires_grad_()
+    product = outer(first, second)
+    product.sum().backward()
+    assert product.dtype == torch.float64 and second.grad.dtype == torch.float32
+    close(second.grad.double(), first.detach().sum(1, keepdim=True).expand(-1, 3), 1e-6)
+
+
 @pytest.mark.parametrize("outputs", [1, 2, 3, 20])
 @pytest.mark.parametrize("sizes", [(6,), (3, 6), (2, 3, 6), (2, 2, 3, 6)])
 def test_both_orders_of_a_linear_map_give_the_same(draw, outputs, sizes):

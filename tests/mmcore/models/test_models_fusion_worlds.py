@@ -1,8 +1,8 @@
 """What trained fusions can and cannot do: XOR of two one-hot modalities, whose best additive logits are known.
 
-Parity of a + b, a and b one of 8 each, every cell equally often in every split. For additive logits u = f(a) + g(b) and
-s = +-1 the label, the mean of s u over the cells is zero, so by Jensen the cross-entropy, the mean of softplus(-s u), is
-log 2 at least, whatever f and g are: no training of an additive model can do better than chance.
+Parity of a + b, a and b one of 8 each, every cell equally often in every split. Additive logits are u = f(a) + g(b);
+with s = +-1 the label, the mean of s u over the cells is zero, so by Jensen the cross-entropy, the mean of
+softplus(-s u), is log 2 at least, whatever f and g are: no training of an additive model can do better than chance.
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ def parity():
     return from_arrays(arrays, labels=rows.sum(1) % 2, name="parity", split=split)
 
 
+@pytest.fixture(scope="module")
+def parity_of_three():
+    cells = np.array(list(itertools.product(range(4), repeat=3)))
+    copies = {"train": 8, "valid": 2, "test": 2}
+    rows = np.concatenate([np.repeat(cells, n, axis=0) for n in copies.values()])
+    split = np.repeat(list(copies), [n * len(cells) for n in copies.values()])
+    arrays = {name: np.eye(4)[rows[:, m]] for m, name in enumerate(("first", "second", "third"))}
+    return from_arrays(arrays, labels=rows.sum(1) % 2, name="parity_of_three", split=split)
+
+
 def scores(name, ds, **arguments):
     """Accuracy and cross-entropy (nats) on the test rows."""
     model = build_model(name, ds.spec, width=32, dropout=0.0, **arguments)
@@ -79,4 +89,26 @@ def test_fusions_that_multiply_solve_parity(parity, name):
 def test_additive_fusions_stay_at_chance(parity, name):
     accuracy, loss = scores(name, parity)
     assert accuracy < 0.6
+    assert loss >= math.log(2.0) - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tensor_fusion", {}),
+        ("low_rank_tensor_fusion", {}),
+        ("multiplicative_matrix", {"interactions": "nested"}),
+        ("lower_order_interactions", {"order": 3, "size": 4}),
+    ],
+)
+def test_terms_of_third_order_solve_parity_of_three(parity_of_three, name, options):
+    accuracy, loss = scores(name, parity_of_three, **options)
+    assert accuracy >= 0.95 and loss < 0.3
+
+
+@pytest.mark.parametrize("name", ["multiplicative_matrix", "lower_order_interactions", "bilinear_gated"])
+def test_sums_over_pairs_stay_at_chance_on_parity_of_three(parity_of_three, name):
+    """s u sums to zero for any u = f(a, b) + g(a, c) + h(b, c) too: the same bound."""
+    accuracy, loss = scores(name, parity_of_three)
+    assert accuracy < 0.75  # 1/2 in expectation; the cells that a fit of noise happens to get right add to it
     assert loss >= math.log(2.0) - 1e-6

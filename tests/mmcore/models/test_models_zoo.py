@@ -246,6 +246,20 @@ def test_single_and_double_precision_agree(ds, batch, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_autocast_trains_and_stays_near(ds, batch, name):
+    inputs, lengths = {m: values.float() for m, values in batch[0].items()}, batch[1]
+    model = model_of(name, ds).float()
+    with torch.no_grad():
+        single = model(inputs, MASKS, lengths)
+    with seeded(3), torch.autocast("cpu", dtype=torch.bfloat16):
+        close(model(inputs, MASKS, lengths).float(), single, 0.1 * max(1.0, single.abs().max().item()))
+        loss = loss_of(model.train(), inputs, MASKS, lengths)
+    loss.backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("label", "outputs"), [("score", 1), ("tags", 4)])
 def test_every_task_has_its_outputs(ds, batch, name, label, outputs):
     inputs, lengths = batch
