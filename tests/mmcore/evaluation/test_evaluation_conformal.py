@@ -6,14 +6,8 @@ from scipy.special import softmax
 from scipy.stats import binom
 
 from mmcore.errors import InputError
-from mmcore.evaluation.conformal import (
-    conformal,
-    conformal_intervals,
-    conformal_rank,
-    conformal_sets,
-    conformity,
-    measured,
-)
+from mmcore.evaluation.conformal import conformal_intervals, conformal_rank, conformal_sets, conformity
+from mmcore.evaluation.coverage import conformal, measured
 from mmcore.evaluation.predictions import Predicted
 
 
