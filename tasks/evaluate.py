@@ -10,21 +10,16 @@ from typing import Any
 import pandas as pd
 
 from mmcore.atomic import write_json
-from mmcore.evaluation.metrics import DEFAULT_METRIC
 from mmcore.evaluation.missing import modality_subsets, subset_table
+from mmcore.evaluation.scores import score_table
 from mmcore.evaluation.summary import evaluate
 from mmcore.evaluation.verdict import decide
+from tasks.evidence import extras
 from tasks.learn import Learning, Run, frame_of, open_learning, write_frame
 from tasks.schemas.frames import hold, predictions_schema
 from tasks.tracking import publish_table, task
 
 LATE_FUSION = "late_fusion"
-
-
-def metric_of(learning: Learning) -> str:
-    """Return the metric that decides: the one of params, or the task's own for `auto`."""
-    named = learning.evaluate.metric
-    return DEFAULT_METRIC[learning.ds.spec.label().task] if named == "auto" else named
 
 
 def predict_run(learning: Learning, run: Run, part: str, present: Sequence[str] | None = None) -> pd.DataFrame:
@@ -81,12 +76,13 @@ def decide_on_validation(dataset: str, root: Path) -> Path:
     with torch_threads(learning.train.threads):
         valid = pd.concat([predict_run(learning, run, "valid") for run in learning.runs], ignore_index=True)
     write_frame(learning.workspace / "valid.parquet", valid)
+    contestants = {run.model for run in learning.runs if run.contestant}
     label = learning.ds.spec.label()
     options = learning.evaluate
     verdict = decide(
-        valid,
+        valid[valid["model"].isin(contestants)],
         level=options.level,
-        metric=metric_of(learning),
+        metric=learning.metric,
         min_gain=options.min_gain,
         selection=learning.selection,
         task=label.task,
@@ -111,26 +107,42 @@ def read_test_rows(dataset: str, root: Path) -> Path:
         masked = masked_predictions(learning, model)
     valid = pd.read_parquet(learning.workspace / "valid.parquet")
     table = pd.concat([valid, test], ignore_index=True)
-    label = learning.ds.spec.label()
     n_scores = sum(column.startswith("p_") for column in table.columns)
     table["group"] = table["group"].astype(object).where(table["group"].notna(), None)
     hold(table, predictions_schema(n_scores), f"predictions of {dataset}")
     write_frame(learning.workspace / "predictions.parquet", table)
     write_masked(learning, masked)
-    metric = metric_of(learning)
-    classes = label.classes or ()
+    content = {**_evaluation(learning, verdict, table, masked), "masked_model": model}
+    content |= extras(learning, verdict, table)
+    write_json(learning.workspace / "evaluation.json", content)
+    write_frame(learning.workspace / "scores.parquet", _scores(learning, table, content))
+    metric = content["metric"]
+    rows = [
+        {"model": entry["model"], metric: round(entry["metrics"][metric]["value"], 4)} for entry in content["models"]
+    ]
+    publish_table(f"models-{dataset}", rows, f"Models on rows never seen; verdict: {verdict['verdict']}")
+    return learning.workspace / "evaluation.json"
+
+
+def _evaluation(
+    learning: Learning, verdict: dict[str, Any], table: pd.DataFrame, masked: dict[tuple[str, ...], pd.DataFrame]
+) -> dict[str, Any]:
+    """Scores of every model, and of every subset of the modalities."""
+    label, options = learning.ds.spec.label(), learning.evaluate
+    training = json.loads((learning.workspace / "training.json").read_text(encoding="utf-8"))
+    metric, classes = learning.metric, label.classes or ()
     subsets = subset_table(
         masked,
         predictions=table,
-        model=model,
+        model=masked_model(verdict["recommended"]),
         modalities=learning.ds.modalities,
         metric=metric,
         task=label.task,
         classes=classes,
-        level=learning.evaluate.level,
+        level=options.level,
+        retrained=learning.train.retrain_subsets,
     )
-    training = json.loads((learning.workspace / "training.json").read_text(encoding="utf-8"))
-    content = evaluate(
+    return evaluate(
         table,
         verdict=verdict,
         task=label.task,
@@ -139,22 +151,34 @@ def read_test_rows(dataset: str, root: Path) -> Path:
         subsets=subsets,
         protocol=training["protocol"],
         metric=metric,
-        level=learning.evaluate.level,
+        level=options.level,
         seed=learning.parameters.seed,
+        tags=options.metric_tags,
+        interval=options.interval,
     )
-    place = learning.workspace / "evaluation.json"
-    write_json(place, {**content, "masked_model": model})
-    rows = [
-        {"model": entry["model"], metric: round(entry["metrics"][metric]["value"], 4)} for entry in content["models"]
-    ]
-    publish_table(f"models-{dataset}", rows, f"Models on rows never seen; verdict: {verdict['verdict']}")
-    return place
+
+
+def _scores(learning: Learning, table: pd.DataFrame, evaluation: dict[str, Any]) -> pd.DataFrame:
+    label, options = learning.ds.spec.label(), learning.evaluate
+    return score_table(
+        table,
+        evaluation,
+        dataset=learning.ds.spec.name,
+        metric=evaluation["metric"],
+        task=label.task,
+        classes=label.classes or (),
+        modalities=learning.models,
+        level=options.level,
+        tags=options.metric_tags,
+    )
 
 
 def _model_entries(training: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one entry a model, in the order in which they were trained."""
+    """Return one entry a contestant, in the order in which they were trained."""
     entries: dict[str, dict[str, Any]] = {}
     for run in training["runs"]:
+        if "@" in run["model"]:
+            continue
         kept = {key: run[key] for key in ("model", "modalities", "n_parameters", "flops")}
         entries.setdefault(run["model"], kept)
     return list(entries.values())

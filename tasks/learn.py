@@ -15,6 +15,7 @@ import pandas as pd
 from mmcore.atomic import atomic_directory, atomic_file
 from mmcore.data import Dataset, load_dataset
 from mmcore.errors import InputError, unknown_name
+from mmcore.evaluation.metrics import DEFAULT_METRIC
 from mmcore.evaluation.missing import modality_subsets
 from mmcore.evaluation.predictions import prediction_frame
 from mmcore.evaluation.protocol import Partition, partitions
@@ -25,7 +26,8 @@ from tasks.tracking import task
 
 CODE = (
     "flows/learn.py", "flows/train.py", "flows/evaluate.py", "flows/explain.py",
-    "tasks/learn.py", "tasks/train.py", "tasks/evaluate.py", "tasks/explain.py", "tasks/schemas",
+    "tasks/learn.py", "tasks/train.py", "tasks/evaluate.py", "tasks/evidence.py", "tasks/noise.py", "tasks/explain.py",
+    "tasks/schemas",
     "mmcore/__init__.py", "mmcore/errors.py", "mmcore/seeds.py", "mmcore/atomic.py",
     "mmcore/data", "mmcore/models", "mmcore/objectives", "mmcore/training", "mmcore/evaluation", "mmcore/explain",
 )  # fmt: skip
@@ -88,6 +90,12 @@ class Learning:
         if self.train.retrain_subsets is not None:
             found |= retrained_models(self.train.retrain_subsets, self.ds.modalities)
         return found
+
+    @property
+    def metric(self) -> str:
+        """The metric that decides: the one of params, or the task's own for `auto`."""
+        named = self.evaluate.metric
+        return DEFAULT_METRIC[self.ds.spec.label().task] if named == "auto" else named
 
     def weights(self, run: Run) -> Path:
         """Return where the weights of `run` lie."""
@@ -188,7 +196,9 @@ def drop_stale_fits(dataset: str, root: Path, learning: Learning) -> None:
             shutil.rmtree(workspace)
 
 
-PUBLISHED = ("training.json", "predictions.parquet", "verdict.json", "evaluation.json", "explanation.json")
+PUBLISHED = (
+    "training.json", "predictions.parquet", "verdict.json", "evaluation.json", "scores.parquet", "explanation.json",
+)  # fmt: skip
 
 
 @task

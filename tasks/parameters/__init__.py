@@ -158,12 +158,23 @@ def _train_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[In
 
 
 def _evaluate_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
-    from mmcore.evaluation.metrics import METRICS
+    from mmcore.evaluation.interval import INTERVALS
+    from mmcore.evaluation.metrics import METRICS, TAGS
 
-    metric, valid = block.get("metric"), ["auto", *(metric.name for metric in METRICS)]
-    if isinstance(metric, str) and metric not in valid:
-        return [unknown_name(f"{prefix}.metric", metric, valid)]
-    return []
+    found = []
+    choices = (("metric", ["auto", *(metric.name for metric in METRICS)]), ("interval", list(INTERVALS)))
+    for key, valid in choices:
+        value = block.get(key)
+        if isinstance(value, str) and value not in valid:
+            found.append(unknown_name(f"{prefix}.{key}", value, valid))
+    tags = block.get("metric_tags")
+    for value in tags if isinstance(tags, list) else []:
+        if isinstance(value, str) and value not in TAGS:
+            found.append(unknown_name(f"{prefix}.metric_tags", value, TAGS))
+    levels = block.get("noise_levels")
+    if isinstance(levels, list) and len(set(map(repr, levels))) < len(levels):
+        found.append(InputError(f"{prefix}.noise_levels", levels, "different levels", "Name each level once."))
+    return found
 
 
 _CHOICES = {"estimate": _estimate_choices, "train": _train_choices, "evaluate": _evaluate_choices}

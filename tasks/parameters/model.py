@@ -138,6 +138,8 @@ class Evaluate(Group):
     level: Level
     metric: str
     min_gain: Annotated[float, Field(ge=0)]
+    interval: str
+    metric_tags: list[str]
     noise_levels: list[Annotated[float, Field(gt=0, le=1)]]
     noise_models: Literal["deciding", "all"]
     noise_seeds: Count

@@ -34,7 +34,8 @@ PARAMETERS: dict[str, Any] = {
         "workers": 1,
     },
     "evaluate": {
-        "level": 0.95, "metric": "auto", "min_gain": 0.0, "noise_levels": [0.5, 1.0], "noise_models": "deciding",
+        "level": 0.95, "metric": "auto", "min_gain": 0.0, "interval": "leave_one_out", "metric_tags": [],
+        "noise_levels": [0.5, 1.0], "noise_models": "deciding",
         "noise_seeds": 1, "coverage": 0.9, "slices": [],
     },
     "explain": {"n_repeats": 2},
