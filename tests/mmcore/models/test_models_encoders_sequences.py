@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmcore.models.cost import count_parameters
 from mmcore.models.encoders.attention import AttentionLayer
@@ -13,6 +14,7 @@ from mmcore.models.encoders.frames import for_shape as frames_for_shape
 from mmcore.models.encoders.identity import Identity
 from mmcore.models.encoders.packed import run_packed
 from mmcore.models.encoders.pooling import pool_steps
+from mmcore.models.encoders.recurrence import GruLayer, LstmLayer
 from mmcore.models.encoders.recurrent import Recurrent
 from mmcore.models.encoders.transformer import Transformer, sinusoidal_positions
 
@@ -273,3 +275,63 @@ def test_the_identity_is_one():
 def test_attention_does_not_overflow_on_large_inputs():
     encoder = Transformer(3, width=8).eval()
     assert torch.isfinite(encoder(1e6 * torch.ones(2, 5, 3))).all()
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
+@pytest.mark.parametrize("lengths", [[5, 0, 9, 1, 3, 9], [4, 4, 4, 4, 4, 4], [0] * 6, None])
+def test_with_and_without_gradients_the_states_are_the_same(kind, options, lengths):
+    """Without, and where lengths are equal, torch's own layers run; with, those whose gradient is written out."""
+    torch.manual_seed(0)
+    network = kind(3, 4, batch_first=True, **options).double()
+    values, lengths = normal(6, 9, 3), None if lengths is None else torch.tensor(lengths)
+    with torch.no_grad():
+        plain = run_packed(network, values, lengths)
+    for with_gradient in (run_packed(network, values, lengths), run_packed(network, values.requires_grad_(), lengths)):
+        for found, expected in zip(with_gradient, plain):
+            assert found.requires_grad and not expected.requires_grad
+            close(found, expected)
+
+
+@pytest.mark.parametrize(("layer", "kind"), [(GruLayer, nn.GRU), (LstmLayer, nn.LSTM)])
+@pytest.mark.parametrize("sizes", [[3, 3, 2, 1], [2, 2], [2]])
+def test_gradients_written_out_agree_with_finite_differences_twice(layer, kind, sizes):
+    torch.manual_seed(0)
+    weights = [each.detach().requires_grad_() for each in kind(2, 3).double().parameters()]
+    data = normal(sum(sizes), 2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda *inputs: layer.apply(*inputs, sizes), (data, *weights))
+    assert torch.autograd.gradgradcheck(lambda *inputs: layer.apply(*inputs, sizes), (data, *weights), fast_mode=True)
+
+
+@pytest.mark.parametrize(("layer", "kind"), [(GruLayer, nn.GRU), (LstmLayer, nn.LSTM)])
+def test_the_graph_may_be_walked_twice_and_parts_of_it_frozen(layer, kind):
+    torch.manual_seed(0)
+    network, data = kind(2, 3).double(), normal(6, 2)
+    network.bias_hh_l0.requires_grad_(False)
+    total = layer.apply(data, *network.parameters(), [3, 2, 1]).square().sum()
+    wanted = [each for each in network.parameters() if each.requires_grad]
+    once, again = (torch.autograd.grad(total, wanted, retain_graph=True) for _ in range(2))
+    for first, second in zip(once, again):
+        assert torch.equal(first, second)
+    (twice, *_) = torch.autograd.grad(total, wanted, create_graph=True)
+    close(twice, once[0])
+    assert twice.requires_grad
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_an_input_gradient_has_a_gradient_in_single_precision(kind):
+    """torch's own fused LSTM has none: differentiating it twice raises."""
+    encoder = Recurrent(3, kind=kind, width=4)
+    values = normal(2, 5, 3).float().requires_grad_()
+    (slope,) = torch.autograd.grad(encoder(values).sum(), values, create_graph=True)
+    slope.square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)
+    assert encoder.network.weight_hh_l0.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("gru", 3), ("lstm", 4)])
+def test_operations_of_a_recurrent_step_match_the_formula(kind, gates):
+    encoder = Recurrent(5, kind=kind, width=7)
+    with FlopCounterMode(display=False) as counter:
+        encoder(torch.zeros(2, 6, 5), torch.tensor([6, 4]))
+    assert counter.get_total_flops() == 2 * (6 + 4) * gates * 7 * (5 + 7)

@@ -1,0 +1,189 @@
+"""One layer of a GRU or LSTM over packed steps on a CPU, with its gradient written out.
+
+    out_t = cell(x_t, out_{t-1});   dL/dU = sum_t dL/dgates_t' out_{t-1} = D' P,  one product over all steps at once
+
+Cells and weights are those of `torch.nn.GRU` and `torch.nn.LSTM` (Cho et al. 2014; Hochreiter, Schmidhuber 1997), and
+so are results and gradients up to rounding. torch's own CPU path makes the weights' gradient from one product and one
+sum a step, each as large as the weights; here the gates' gradients of all steps are kept and multiplied once, and the
+element-wise factors are computed for all steps together, so that a step costs one product and two to four operations.
+A second derivative (`create_graph=True`) goes through torch's own. Products are spelt `addmm(out=)`, because torch's
+FLOP counter overlooks `addmm_`.
+Packed: the steps of all sequences, longest first, one time after another; `sizes[t]` sequences have a step t.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def _earlier(out: Tensor, sizes: list[int], starts: list[int]) -> Float[Tensor, "later hidden"]:
+    """The state before each step but the first, of every sequence that has the step."""
+    if sizes[-1] == sizes[0]:
+        return out[: len(out) - sizes[0]]
+    return torch.cat([out[start : start + size] for start, size in zip(starts, sizes[1:])])
+
+
+def _starts(sizes: list[int]) -> list[int]:
+    return [0, *accumulate(sizes)][:-1]
+
+
+def _by_torch(kind: str, ctx: Any, gradient: Tensor) -> list[Tensor | None]:
+    """Return the gradients as torch makes them, themselves with a graph."""
+    inputs = ctx.saved_tensors[:5]
+    data, _, recurrent, *_ = inputs
+    zeros, sizes = data.new_zeros(1, ctx.sizes[0], recurrent.shape[1]), torch.tensor(ctx.sizes)
+    with torch.enable_grad():
+        if kind == "gru":
+            out = torch.gru(data, sizes, zeros, inputs[1:], True, 1, 0.0, False, False)[0]
+        else:
+            out = torch.lstm(data, sizes, (zeros, zeros), inputs[1:], True, 1, 0.0, False, False)[0]
+    wanted = [each for each, needed in zip(inputs, ctx.needs_input_grad) if needed]
+    found = iter(torch.autograd.grad(out, wanted, gradient, create_graph=True))
+    return [next(found) if needed else None for needed in ctx.needs_input_grad[:5]]
+
+
+def _all_gradients(ctx: Any, to_input: Tensor, of_recurrent: Tensor, of_recurrent_bias: Tensor) -> list[Tensor | None]:
+    """Gradients of data, weights and biases; `to_input` is that of `W x + b`, (steps, gates)."""
+    data, weight = ctx.saved_tensors[:2]
+    to_data = to_input @ weight if ctx.needs_input_grad[0] else None
+    return [to_data, to_input.t() @ data, of_recurrent, to_input.sum(0), of_recurrent_bias]
+
+
+class GruLayer(torch.autograd.Function):
+    """`(data, weight_ih, weight_hh, bias_ih, bias_hh, sizes)` to the states `(steps, hidden)`.
+
+    Example:
+        >>> network = torch.nn.GRU(2, 3)
+        >>> GruLayer.apply(torch.zeros(5, 2), *network.parameters(), [2, 2, 1]).shape
+        torch.Size([5, 3])
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return the states."""
+        data, weight, recurrent, bias, recurrent_bias, sizes = arguments
+        hidden = recurrent.shape[1]
+        gates = torch.addmm(bias, data, weight.t())  # becomes r, z, n
+        pushed = torch.empty_like(gates)  # the recurrent part, U h + c
+        out, state, stop = data.new_empty(len(data), hidden), data.new_zeros(sizes[0], hidden), 0
+        for size in sizes:
+            start, stop = stop, stop + size
+            gate, push, before = gates[start:stop], pushed[start:stop], state[:size]
+            torch.addmm(recurrent_bias, before, recurrent.t(), out=push)
+            reset_update, new = gate[:, : 2 * hidden], gate[:, 2 * hidden :]
+            reset_update.add_(push[:, : 2 * hidden]).sigmoid_()
+            new.addcmul_(reset_update[:, :hidden], push[:, 2 * hidden :]).tanh_()
+            state = torch.lerp(new, before, reset_update[:, hidden:], out=out[start:stop])
+        ctx.save_for_backward(*arguments[:5], gates, pushed, out)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradients of data, weights and biases."""
+        if torch.is_grad_enabled():
+            return *_by_torch("gru", ctx, gradients[0]), None
+        with torch.autocast("cpu", enabled=False):
+            return *_gru_gradients(ctx, gradients[0]), None
+
+
+def _gru_gradients(ctx: Any, gradient: Tensor) -> list[Tensor | None]:
+    recurrent, gates, pushed, out = (ctx.saved_tensors[index] for index in (2, 5, 6, 7))
+    sizes, starts, hidden = ctx.sizes, _starts(ctx.sizes), recurrent.shape[1]
+    reset, update, new = gates.view(-1, 3, hidden).unbind(1)
+    earlier = _earlier(out, sizes, starts)
+    difference = new.neg()
+    difference[sizes[0] :] += earlier  # h_{t-1} - n_t
+    kept = 1 - update
+    # What the gradient of the state is multiplied by to give those of U h + c, in the order r, z, n.
+    to_new = kept * (1 - new * new)
+    factors = torch.empty_like(gates).view(-1, 3, hidden)
+    torch.mul(to_new, reset, out=factors[:, 2])
+    torch.mul(factors[:, 2] * pushed[:, 2 * hidden :], 1 - reset, out=factors[:, 0])
+    torch.mul(difference * update, kept, out=factors[:, 1])
+    states, flat = gradient.clone(), factors.view(-1, 3 * hidden)
+    for index in range(len(sizes) - 1, -1, -1):
+        start, stop = starts[index], starts[index] + sizes[index]
+        state = states[start:stop]
+        factors[start:stop].mul_(state[:, None])
+        if index:
+            before = states[starts[index - 1] : starts[index - 1] + sizes[index]]
+            before.addcmul_(state, update[start:stop])
+            torch.addmm(before, flat[start:stop], recurrent, out=before)
+    of_recurrent, of_recurrent_bias = flat[sizes[0] :].t() @ earlier, flat.sum(0)
+    # U h + c enters n through r, W x + b directly: the last third differs.
+    torch.mul(states, to_new, out=factors[:, 2])
+    return _all_gradients(ctx, flat, of_recurrent, of_recurrent_bias)
+
+
+class LstmLayer(torch.autograd.Function):
+    """`(data, weight_ih, weight_hh, bias_ih, bias_hh, sizes)` to the states `(steps, hidden)`.
+
+    Example:
+        >>> network = torch.nn.LSTM(2, 3)
+        >>> LstmLayer.apply(torch.zeros(5, 2), *network.parameters(), [2, 2, 1]).shape
+        torch.Size([5, 3])
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return the states."""
+        data, weight, recurrent, bias, recurrent_bias, sizes = arguments
+        hidden = recurrent.shape[1]
+        gates = torch.addmm(bias + recurrent_bias, data, weight.t())  # becomes i, f, g, o
+        cells, squashed, out = (data.new_empty(len(data), hidden) for _ in range(3))
+        state = cell = data.new_zeros(sizes[0], hidden)
+        stop = 0
+        for size in sizes:
+            start, stop = stop, stop + size
+            gate, now = gates[start:stop], cells[start:stop]
+            torch.addmm(gate, state[:size], recurrent.t(), out=gate)
+            enter_keep, candidate, leave = gate.split([2 * hidden, hidden, hidden], 1)
+            enter_keep.sigmoid_(), candidate.tanh_(), leave.sigmoid_()
+            torch.mul(enter_keep[:, hidden:], cell[:size], out=now)
+            cell = now.addcmul_(enter_keep[:, :hidden], candidate)
+            state = torch.mul(leave, torch.tanh(cell, out=squashed[start:stop]), out=out[start:stop])
+        ctx.save_for_backward(*arguments[:5], gates, cells, squashed, out)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradients of data, weights and biases."""
+        if torch.is_grad_enabled():
+            return *_by_torch("lstm", ctx, gradients[0]), None
+        with torch.autocast("cpu", enabled=False):
+            return *_lstm_gradients(ctx, gradients[0]), None
+
+
+def _lstm_gradients(ctx: Any, gradient: Tensor) -> list[Tensor | None]:
+    recurrent, gates, cells, squashed, out = (ctx.saved_tensors[index] for index in (2, 5, 6, 7, 8))
+    sizes, starts, hidden = ctx.sizes, _starts(ctx.sizes), recurrent.shape[1]
+    enter, keep, candidate, leave = gates.view(-1, 4, hidden).unbind(1)
+    # What the gradients of the cell (i, f, g) and of the state (o) are multiplied by to give those of the gates.
+    factors = torch.empty_like(gates).view(-1, 4, hidden)
+    torch.mul(candidate * enter, 1 - enter, out=factors[:, 0])
+    factors[: sizes[0], 1] = 0.0  # nothing to keep before the first step
+    factors[sizes[0] :, 1] = (keep * (1 - keep))[sizes[0] :] * _earlier(cells, sizes, starts)
+    torch.mul(enter, 1 - candidate * candidate, out=factors[:, 2])
+    torch.mul(squashed * leave, 1 - leave, out=factors[:, 3])
+    to_cell = leave * (1 - squashed * squashed)
+    states, inner, flat = gradient.clone(), torch.zeros_like(cells), factors.view(-1, 4 * hidden)
+    for index in range(len(sizes) - 1, -1, -1):
+        start, stop = starts[index], starts[index] + sizes[index]
+        state, cell = states[start:stop], inner[start:stop]
+        cell.addcmul_(state, to_cell[start:stop])
+        factors[start:stop, :3].mul_(cell[:, None])
+        factors[start:stop, 3].mul_(state)
+        if index:
+            earlier = slice(starts[index - 1], starts[index - 1] + sizes[index])
+            before = states[earlier]
+            torch.addmm(before, flat[start:stop], recurrent, out=before)
+            torch.mul(cell, keep[start:stop], out=inner[earlier])
+    of_recurrent = flat[sizes[0] :].t() @ _earlier(out, sizes, starts)
+    return _all_gradients(ctx, flat, of_recurrent, flat.sum(0))
