@@ -1,4 +1,4 @@
-"""What `evaluation.json` says beyond scores: noise, prediction sets, temperature and slices, of the models that decide."""
+"""What `evaluation.json` says beyond scores: noise, prediction sets, temperature and slices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mmcore.errors import InputError
-from mmcore.evaluation.conformal import conformal
+from mmcore.evaluation.coverage import conformal
 from mmcore.evaluation.predictions import Predicted, read_predictions
 from mmcore.evaluation.robustness_summary import robustness_summary
 from mmcore.evaluation.slices import presence_patterns, sample_slices, slice_table

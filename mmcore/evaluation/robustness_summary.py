@@ -56,7 +56,7 @@ def robustness_summary(
         own = clean[clean["model"] == model]
         if own.empty:
             raise InputError("clean", f"no rows of {model}", "every model of the noisy rows", "Predict them too.")
-        parts = {0.0: own} | {float(at): part for at, part in frame.groupby("noise_level")}  # type: ignore[arg-type]
+        parts = {0.0: own} | {float(at): part for at, part in frame.groupby("noise_level")}
         predicted = {
             at: read_predictions(part, str(model), task=task, classes=classes, part="test")
             for at, part in parts.items()
