@@ -108,6 +108,8 @@ class CanonicalCorrelation(nn.Module):
         """Return the loss, between minus the number of correlations and 0."""
         mapped = [each(part) for each, part in zip(self.maps, trace.representations)]
         loss = nothing(*mapped)
+        if not bool(torch.isfinite(loss)):
+            return loss  # diverged: training then names the batch, where a decomposition would only fail
         for first, second in itertools.combinations(range(len(mapped)), 2):
             both = present_in(trace, first, second)
             if int(both.sum()) < 2:

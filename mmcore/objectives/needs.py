@@ -118,7 +118,7 @@ def nothing(*tensors: Tensor) -> Float[Tensor, ""]:
 
 def at_least_single(values: Tensor) -> Tensor:
     """Return `values` in single precision at least: what autocast made bfloat16 is too coarse to compare."""
-    return values if values.dtype == torch.float64 else values.float()
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def task_of(model: nn.Module, targets: Tensor) -> str:

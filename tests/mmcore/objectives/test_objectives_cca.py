@@ -128,6 +128,12 @@ def test_only_rows_with_both_modalities_count(model):
     torch.testing.assert_close(found, -canonical_correlations(a[seen], b[seen]).sum())
 
 
+def test_a_diverged_representation_gives_a_loss_that_is_not_finite(model):
+    a, b, c = normal(50, 2), normal(50, 3, seed=1), normal(50, 5, seed=2)
+    b[3, 1] = float("inf")
+    assert not torch.isfinite(build_term("cca", model, n_rows=50, dimension=None)(trace_of(a, b, c), None, None))
+
+
 def test_learned_maps_find_the_largest_correlations():
     """Minimising over linear maps to k dimensions reaches the k largest canonical correlations."""
     x, e = normal(2000, 4), normal(2000, 4, seed=1)

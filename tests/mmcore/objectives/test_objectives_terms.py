@@ -216,12 +216,14 @@ def test_unknown_names_are_refused_with_the_nearest(ds):
         build_term("refnet", build_model("late_fusion", ds.spec), n_rows=N, target="input")
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "64-true"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fit_with_a_term_runs_and_repeats(ds, name):
+def test_a_fit_with_a_term_runs_and_repeats(ds, name, precision):
     results = []
     for _ in range(2):
         model = build_model("late_fusion", ds.spec, width=8)
-        result = fit(model, ds, objective=name, epochs=2, batch_size=8, device="cpu", modality_dropout=0.3)
+        options = {"epochs": 2, "batch_size": 8, "modality_dropout": 0.3, "precision": precision}
+        result = fit(model, ds, objective=name, device="cpu", **options)
         results.append([entry["loss"] for entry in result.history])
     assert np.isfinite(results).all() and results[0] == results[1]
 
