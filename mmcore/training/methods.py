@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.models import MODELS, ModelEntry
+from mmcore.objectives import find_term
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,9 @@ class Method:
         objective: as `fit` takes it.
         arguments: of the model.
         procedure: a name of `PROCEDURES`; `fit` is one fit.
+        options: of the procedure.
+        fit_options: options of `fit` that are part of the method; they win over what the caller says.
+        fewest: modalities without which it means nothing, where these are more than its model needs.
     """
 
     name: str
@@ -43,13 +47,25 @@ class Method:
     objective: str | Mapping[str, Any] = "auto"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     procedure: str = "fit"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fit_options: Mapping[str, Any] = field(default_factory=dict)
+    fewest: int = 1
 
 
 PROCEDURES: tuple[tuple[str, str], ...] = (
     ("fit", "mmcore.training.procedures.single:train"),
     ("pretraining", "mmcore.training.procedures.pretraining:train"),
 )
-"""Name -> `module:function`, called with a `Training`."""
+"""Name -> `module:function`, called with a `Training` and the method's `options`."""
+
+
+def _with_term(name: str, term: str, *, fewest: int = 1, **options: Any) -> Method:
+    """Late fusion with one term beside the task's loss, at the weight that the table of terms gives it."""
+    entry = find_term(term)
+    objective = {"terms": {term: options}}
+    tags = ("fusion", "additive", "objective")
+    return Method(name, "late_fusion", entry.reference, tags, objective=objective, fewest=fewest)
+
 
 COMPOSED: tuple[Method, ...] = (
     Method(
@@ -59,6 +75,21 @@ COMPOSED: tuple[Method, ...] = (
         ("fusion", "additive", "procedure"),
         procedure="pretraining",
     ),
+    Method(
+        "modality_dropout",
+        "late_fusion",
+        "Neverova, Wolf, Taylor, Nebout 2016, ModDrop: adaptive multi-modal gesture recognition (TPAMI 38:8)",
+        ("fusion", "additive", "missing"),
+        fit_options={"modality_dropout": 0.3},
+        fewest=2,
+    ),
+    _with_term("cca", "cca", fewest=2),
+    _with_term("agreement", "agreement", fewest=2),
+    _with_term("refnet", "refnet"),
+    _with_term("refnet_inputs", "refnet", target="inputs"),
+    _with_term("reconstruction", "reconstruction"),
+    _with_term("contrastive", "contrastive", fewest=2),
+    _with_term("functional_entropy", "functional_entropy"),
 )
 
 
@@ -127,8 +158,9 @@ def fits_number(name: str, n_modalities: int) -> bool:
         >>> fits_number("unimodal", 2)
         False
     """
-    entry = next(entry for entry in MODELS if entry.name == find_method(name).model)
-    return entry.fewest <= n_modalities and (entry.most is None or n_modalities <= entry.most)
+    method = find_method(name)
+    entry = next(entry for entry in MODELS if entry.name == method.model)
+    return max(entry.fewest, method.fewest) <= n_modalities and (entry.most is None or n_modalities <= entry.most)
 
 
 def train_method(
@@ -152,7 +184,7 @@ def train_method(
         rows: as in `fit`.
         seed: of initial weights, order of rows, dropout and whatever the procedure draws.
         build: arguments of `build_model` that every model takes: `width`, `dropout`, `encoders`.
-        **fit_options: of `fit`.
+        **fit_options: of `fit`; where the method itself says otherwise (`Method.fit_options`), the method wins.
 
     Raises:
         InputError: for an unknown method, or whatever its parts refuse.
@@ -174,7 +206,11 @@ def train_method(
     for key in ("seed", "rows", "label"):
         if key in fit_options:
             raise InputError("fit_options", key, "named once", f"Pass {key} to train_method itself.")
-    training = Training(method, ds, label, chosen, rows, seed, dict(build or {}), fit_options)
+    if len(chosen) < method.fewest:
+        received = f"{len(chosen)} ({', '.join(chosen)})"
+        raise InputError("modalities", received, f"{method.fewest} or more for '{method.name}'", "Name more.")
+    own = {**fit_options, **method.fit_options}
+    training = Training(method, ds, label, chosen, rows, seed, dict(build or {}), own)
     path = dict(PROCEDURES)[method.procedure]
     module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)(training)
+    return getattr(importlib.import_module(module), attribute)(training, **method.options)
