@@ -45,11 +45,13 @@ def run_packed(
         features = network.hidden_size * (2 if network.bidirectional else 1)
         return values.new_zeros(batch, time, features), values.new_zeros(batch, features)
     # torch packs no empty sequence: they run over one step, whose states are then dropped.
-    counts = torch.full((batch,), time) if lengths is None else lengths.clamp(min=1).cpu()
-    longest, by_torch = int(counts.max()), _is_for_torch(network, values)
-    if longest == int(counts.min()) and (by_torch or (isinstance(network, nn.LSTM) and not values.requires_grad)):
+    counts = None if lengths is None else lengths.clamp(min=1).cpu()
+    longest = time if counts is None else int(counts.max())
+    equal, by_torch = counts is None or longest == int(counts.min()), _is_for_torch(network, values)
+    if equal and (by_torch or (isinstance(network, nn.LSTM) and not values.requires_grad)):
         steps, state = network(values[:, :longest])
         return _without_empty(functional.pad(steps, (0, 0, 0, time - longest)), _last(network, state), lengths)
+    counts = torch.full((batch,), time) if counts is None else counts
     packed = pack_padded_sequence(values, counts, batch_first=True, enforce_sorted=False)
     if by_torch:
         packed_steps, state = network(packed)

@@ -67,7 +67,7 @@ class SetTransformer(nn.Module):
         *among, pooling = self.layers
         for layer in among:
             elements = layer(elements, usable)
-        pooled = self.norm(pooling(elements, usable, self.seed.expand(len(values), -1, -1)))[:, 0]
+        pooled = self.norm(pooling(elements, usable, self.seed.repeat(len(values), 1, 1)))[:, 0]
         return pooled if lengths is None else pooled.masked_fill((lengths == 0)[:, None], 0.0)
 
 

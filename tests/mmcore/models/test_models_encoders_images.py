@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmcore.models.cost import count_parameters
 from mmcore.models.encoders.deep_sets import DeepSets
@@ -229,3 +230,12 @@ def test_feature_tokenizer_parameters_match_the_formula():
     assert (
         count_parameters(FeatureTokenizer(n, width=d, layers=layers)) == 2 * n * d + d + layers * layer - 2 * d + 2 * d
     )
+
+
+@pytest.mark.parametrize("build", [lambda: SetTransformer(3, width=8), lambda: FeatureTokenizer(15, width=8)])
+def test_operations_can_be_counted_without_gradients(build):
+    """torch's counter refuses a view of a parameter as a module's input there, and sees nothing in fused layers."""
+    encoder = build().eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        encoder(torch.zeros(1, 5, 3))
+    assert counter.get_total_flops() > 2 * 8 * 8
