@@ -46,7 +46,7 @@ def decide(
         selection: content of `selection.json`; its proposal is quoted in the reasons and changes nothing.
         min_gain: a gain counts when its whole interval is above this, in the metric's unit.
         task, classes: of the label; for classification, classes default to the names in the table
-            (not for auroc, which needs the order of the `p_` columns).
+            (not for auroc and auprc, which need the order of the `p_` columns).
         seed: of the drawn sign vectors.
 
     Raises:
@@ -172,7 +172,7 @@ def _candidates(frame: pd.DataFrame, candidates: Sequence[str] | None) -> list[s
 def _classes(frame: pd.DataFrame, task: str, classes: Sequence[str] | None, metric: str) -> list[str]:
     if classes is not None or task == "regression":
         return list(classes or ())
-    if task == "multilabel" or metric == "auroc":
+    if task == "multilabel" or metric in ("auroc", "auprc"):
         raise InputError(
             "classes", "none", "the label names in the order of p_0, p_1, ...", "Pass the label's classes."
         )

@@ -13,13 +13,15 @@ Whole numbers are rounded and saturate at the ends of their type, as a sensor's 
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from mmcore.atomic import atomic_file
 from mmcore.data.corruption.statistics import CHUNK_NUMBERS, FeatureStatistics, fit_statistics, form_of
 from mmcore.data.corruption.statistics import with_feature_axis as with_features
 from mmcore.data.corruption.table import DEFAULTS, GATED, Corruption, find_corruption
@@ -67,7 +69,8 @@ def corrupt(
 
     Raises:
         InputError: for an unknown modality, method or fill, a method for another form, a level outside [0, 1],
-            statistics of another modality, rows outside the dataset, or no training row to fit on.
+            statistics of another modality, rows outside the dataset, no training row to fit on, or a dataset's own
+            folder as `directory`.
 
     Example:
         >>> from mmcore.data import from_arrays
@@ -99,10 +102,20 @@ def corrupt(
     chosen = chosen[ds.presence(modality)[chosen]]
     if form == "raw_text":
         return ds.replace({modality: _mistyped(np.asarray(array), ids, chosen, plan)})
-    folder = None if directory is None else Path(directory)
+    file = None if directory is None else _file(Path(directory), modality, ragged=isinstance(array, Ragged))
     if isinstance(array, Ragged):
-        return ds.replace({modality: _ragged(array, ids, chosen, plan, folder)})
-    return ds.replace({modality: _fixed(array, ids, chosen, plan, folder)})
+        chosen = chosen[array.lengths[chosen] > 0]
+        spans = [slice(int(array.offsets[row]), int(array.offsets[row + 1])) for row in chosen.tolist()]
+        values = _corrupted(array.values, spans, ids[chosen].tolist(), plan, file)
+        return ds.replace({modality: Ragged(values, array.offsets, array.times)})
+    return ds.replace({modality: _corrupted(array, chosen.tolist(), ids[chosen].tolist(), plan, file)})
+
+
+def _file(directory: Path, modality: str, *, ragged: bool) -> Path:
+    if (directory / "dataset.json").exists():
+        raise InputError("directory", directory, "a folder that is no dataset's",
+                         "Name another folder: the clean array there would be overwritten.")  # fmt: skip
+    return directory / (f"{modality}.values.npy" if ragged else f"{modality}.npy")
 
 
 def _parts(
@@ -157,44 +170,29 @@ def _stored(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return values.astype(dtype)
 
 
-def _new_array(shape: tuple[int, ...], dtype: np.dtype, folder: Path | None, name: str) -> np.ndarray:
-    if folder is None:
-        return np.empty(shape, dtype)
-    folder.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(folder / name, mode="w+", dtype=dtype, shape=shape)
+@contextlib.contextmanager
+def _target(shape: tuple[int, ...], dtype: np.dtype, file: Path | None) -> Iterator[np.ndarray]:
+    """An array to fill: in memory, or mapped to a file that takes its name when it is complete."""
+    if file is None:
+        yield np.empty(shape, dtype)
+        return
+    with atomic_file(file) as aside:
+        array = np.lib.format.open_memmap(aside, mode="w+", dtype=dtype, shape=shape)
+        yield array
+        array.flush()
 
 
-def _finished(array: np.ndarray, folder: Path | None, name: str) -> np.ndarray:
-    if folder is None:
-        return array
-    array.flush()  # type: ignore[attr-defined]
-    return np.load(folder / name, mmap_mode="r")
-
-
-def _copied(source: np.ndarray, target: np.ndarray) -> None:
-    step = max(1, CHUNK_NUMBERS // max(1, math.prod(source.shape[1:])))
-    for start in range(0, len(source), step):
-        target[start : start + step] = source[start : start + step]
-
-
-def _fixed(array: np.ndarray, ids: np.ndarray, rows: np.ndarray, plan: _Plan, folder: Path | None) -> np.ndarray:
-    name = f"{plan.modality}.npy"
-    out = _new_array(array.shape, array.dtype, folder, name)
-    _copied(array, out)
-    for row in rows.tolist():
-        out[row] = _stored(_noisy(array[row], ids[row], plan), array.dtype)
-    return _finished(out, folder, name)
-
-
-def _ragged(array: Ragged, ids: np.ndarray, rows: np.ndarray, plan: _Plan, folder: Path | None) -> Ragged:
-    name = f"{plan.modality}.values.npy"
-    out = _new_array(array.values.shape, array.dtype, folder, name)
-    _copied(array.values, out)
-    for row in rows.tolist():
-        start, stop = int(array.offsets[row]), int(array.offsets[row + 1])
-        if stop > start:
-            out[start:stop] = _stored(_noisy(array.values[start:stop], ids[row], plan), array.dtype)
-    return Ragged(_finished(out, folder, name), array.offsets, array.times)
+def _corrupted(
+    values: np.ndarray, places: Sequence[int | slice], ids: Sequence[str], plan: _Plan, file: Path | None
+) -> np.ndarray:
+    """A copy of `values`, the sample at each place made noisy; read and written in pieces."""
+    with _target(values.shape, values.dtype, file) as out:
+        step = max(1, CHUNK_NUMBERS // max(1, math.prod(values.shape[1:])))
+        for start in range(0, len(values), step):
+            out[start : start + step] = values[start : start + step]
+        for place, sample_id in zip(places, ids, strict=True):
+            out[place] = _stored(_noisy(values[place], sample_id, plan), values.dtype)
+    return out if file is None else np.load(file, mmap_mode="r")
 
 
 def _mistyped(texts: np.ndarray, ids: np.ndarray, rows: np.ndarray, plan: _Plan) -> np.ndarray:

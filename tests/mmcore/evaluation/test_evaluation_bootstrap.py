@@ -116,6 +116,8 @@ def test_the_summary_takes_interval_and_tags():
         "acc7", "acc5", "acc2", "f1_nonzero"}  # fmt: skip
     assert "bootstrap-t over samples" in tagged["protocol"]["interval"]
     assert tagged["models"][0]["metrics"]["mae"] != plain["models"][0]["metrics"]["mae"]
+    headline = evaluate(frame, **given, metric="acc7")
+    assert headline["metric"] == "acc7" and "acc7" in headline["models"][0]["metrics"]
     with pytest.raises(InputError):
         evaluate(frame, **given, interval="bca")
 

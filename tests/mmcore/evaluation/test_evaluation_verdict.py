@@ -146,6 +146,7 @@ def test_test_rows_are_refused():
         ({"candidates": ["unimodal:a", "early_fusion"]}, "candidates"),
         ({"metric": "mae"}, "metric"),
         ({"metric": "auroc"}, "classes"),
+        ({"metric": "auprc"}, "classes"),
         ({"level": 95}, "level"),
         ({"min_gain": -0.1}, "min_gain"),
     ],

@@ -283,6 +283,9 @@ def test_a_mapped_dataset_is_written_in_pieces_and_equals_the_one_in_memory(tmp_
         assert isinstance(values_of(out), np.memmap)
         assert np.array_equal(values_of(out), values_of(corrupt(ds, "x", 0.5, seed=0)))
         assert np.array_equal(values_of(load_dataset(tmp_path / form)), values_of(ds))
+        with pytest.raises(InputError) as error:
+            corrupt(mapped, "x", 0.5, seed=0, directory=tmp_path / form)
+        assert error.value.argument == "directory"
 
 
 def test_whole_numbers_saturate_and_floats_do_not():
