@@ -177,6 +177,10 @@ def find_term(name: str) -> TermEntry:
 
     Raises:
         InputError: for an unknown name, with the nearest known one.
+
+    Example:
+        >>> find_term("refnet").needs
+        ('fused', 'representations')
     """
     for entry in TERMS:
         if entry.name == name:
@@ -189,6 +193,14 @@ def build_term(name: str, model: nn.Module, *, n_rows: int, **options: Any) -> n
 
     Raises:
         InputError: for an unknown term or option, or a model that the term cannot look into.
+
+    Example:
+        >>> import numpy as np
+        >>> from mmcore.data import from_arrays
+        >>> from mmcore.models import build_model
+        >>> ds = from_arrays({"a": np.zeros((4, 2)), "b": np.zeros((4, 3))}, labels=[0, 1, 0, 1], name="tiny")
+        >>> build_term("cca", build_model("late_fusion", ds.spec), n_rows=4, dimension=2).maps[0].out_features
+        2
     """
     entry = find_term(name)
     module, _, attribute = entry.builder.partition(":")
