@@ -189,6 +189,56 @@ MODELS: tuple[ModelEntry, ...] = (
         kind="model",
         fewest=2,
     ),
+    ModelEntry(
+        "mult",
+        "mmcore.models.sequences.mult:MulT",
+        "Tsai et al. 2019, Multimodal transformer for unaligned multimodal language sequences (ACL)",
+        ("sequence", "attention", "any_interaction"),
+        kind="model",
+        fewest=2,
+    ),
+    ModelEntry(
+        "ef_transformer",
+        "mmcore.models.sequences.transformers:EarlyFusionTransformer",
+        "Tsai et al. 2019 (ACL), table 5, 'early-fusion transformer'",
+        ("sequence", "attention", "any_interaction", "ablation"),
+        kind="model",
+    ),
+    ModelEntry(
+        "lf_transformer",
+        "mmcore.models.sequences.transformers:LateFusionTransformer",
+        "Tsai et al. 2019 (ACL), table 5, 'late-fusion transformer'",
+        ("sequence", "attention", "additive", "ablation"),
+        kind="model",
+    ),
+    ModelEntry(
+        "rmfn",
+        "mmcore.models.sequences.rmfn:RMFN",
+        "Liang, Liu, Zadeh, Morency 2018, Multimodal language analysis with recurrent multistage fusion (EMNLP)",
+        ("sequence", "recurrent", "attention", "any_interaction"),
+        kind="model",
+    ),
+    ModelEntry(
+        "ef_lstm",
+        "mmcore.models.sequences.lstm:EarlyFusionLSTM",
+        "Hochreiter, Schmidhuber 1997, Long short-term memory (Neural Computation 9:8)",
+        ("sequence", "recurrent", "baseline", "any_interaction"),
+        kind="model",
+    ),
+    ModelEntry(
+        "lf_lstm",
+        "mmcore.models.sequences.lstm:LateFusionLSTM",
+        "Hochreiter, Schmidhuber 1997, Long short-term memory (Neural Computation 9:8)",
+        ("sequence", "recurrent", "baseline", "additive"),
+        kind="model",
+    ),
+    ModelEntry(
+        "ctc_alignment",
+        "mmcore.models.sequences.ctc:CTCAlignment",
+        "Graves et al. 2006, Connectionist temporal classification (ICML); Tsai et al. 2019 (ACL), tables 1 to 3",
+        ("sequence", "recurrent", "baseline", "any_interaction"),
+        kind="model",
+    ),
 )
 
 
