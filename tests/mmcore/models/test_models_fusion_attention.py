@@ -190,6 +190,18 @@ def test_the_non_local_gate_is_its_formula(ds, draw, absent):
     close(model.trace(inputs, presence, lengths).fused, gated_by_hand(model, inputs, lengths, absent))
 
 
+def test_an_absent_ragged_query_finds_the_mean_values_of_the_others(ds, draw):
+    encoders = {"series": "identity", "words": "identity"}
+    model = build_model("non_local_gate", ds.spec, query="words", encoders=encoders, width=8, tokens=3).double().eval()
+    _, inputs, _ = gate_and_batch(ds, draw)
+    empty, nowhere = {"words": torch.zeros(B, dtype=torch.long)}, {"words": torch.zeros(B, dtype=torch.bool)}
+    table = model.sources[0](model.encoders[0](inputs["table"])).reshape(B, 3, 8)[..., 4:].mean(1)
+    series = model.sources[1](inputs["series"])[..., 4:].mean(1)
+    for presence in (nowhere, None):  # absent, or present and empty
+        close(model.trace(inputs, presence, empty).fused, table + series)
+    close(model.trace({**inputs, "words": inputs["words"][:, :0]}, nowhere, empty).fused, table + series)
+
+
 def test_any_sequence_may_ask_and_nothing_else_may(ds):
     assert build_model("non_local_gate", ds.spec).query == 1
     assert build_model("non_local_gate", ds.spec, query="words").query == 2

@@ -223,6 +223,9 @@ def test_film_is_its_formula(draw, normalise):
     # Without any of the others: the identity, whatever the generator says of zeros.
     zeros = [torch.zeros_like(z) for z in values]
     close(fusion([zeros[0], values[1], zeros[2]], [NOWHERE, None, NOWHERE]), x)
+    hidden = torch.relu(fusion.generator[0](torch.cat([values[0], zeros[2]], 1)))
+    told_less, moved_less = fusion.generator[-1](hidden).split(4, 1)
+    close(fusion([values[0], values[1], zeros[2]], [None, None, NOWHERE]), (1 + told_less) * x + moved_less)
     close(fusion([values[0], zeros[1], values[2]], [None, NOWHERE, None]), shift)
     close(fusion(zeros, [NOWHERE] * 3), zeros[1])
 

@@ -112,6 +112,8 @@ def test_an_absent_modality_counts_as_absent_after_its_projection_too(draw):
 
 def test_a_hidden_layer_is_a_linear_map_of_the_product(draw):
     fusion = TensorFusion([2, 3, 4], width=6, projected=0).double().eval()
+    with torch.no_grad():
+        fusion.bias.copy_(draw(6))
     values = [draw(B, 2), draw(B, 3), draw(B, 4)]
     expected = torch.relu(functional.linear(tensor_product(values), fusion.weight, fusion.bias))
     close(fusion(values, nobody(3)), expected)
