@@ -15,6 +15,7 @@ from mmcore.models import build_model
 from mmcore.models.standardisation import OutputScale, Prepared
 from mmcore.models.trace import Trace
 from mmcore.objectives.functional_entropy import FunctionalEntropy, divergence_of_samples
+from mmcore.training import fit
 
 
 class Linear(nn.Module):
@@ -224,3 +225,22 @@ def test_models_of_the_table_are_twice_differentiable(name):
     loss.backward()
     assert torch.isfinite(loss) and loss > 0
     assert sum(p.grad.abs().sum() for p in model.parameters() if p.grad is not None) > 0
+
+
+def test_a_fit_with_the_term_leans_more_on_the_weaker_modality():
+    """Both modalities carry the label, one with a quarter of the signal: without the term it is nearly left out."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 2
+    arrays = {
+        name: size * (2 * labels - 1)[:, None] + rng.normal(size=(300, 3)) for name, size in (("a", 2), ("b", 0.5))
+    }
+    ds = from_arrays(arrays, labels=labels, name="unequal", split=["train"] * 200 + ["valid"] * 100)
+    weaker = []
+    for objective in ("auto", {"terms": {"functional_entropy": {"weight": 0.01}}}):
+        model = build_model("late_fusion", ds.spec, width=8, seed=2)
+        result = fit(model, ds, objective=objective, epochs=15, patience=15, device="cpu", learning_rate=0.01)
+        assert result.best_metric > 0.95
+        inputs = {name: torch.from_numpy(values) for name, values in arrays.items()}
+        found = FunctionalEntropy(model, samples=5, seed=0).information(model.inputs(inputs), "classification")
+        weaker.append(found[1].item())
+    assert weaker[1] > 2 * weaker[0]

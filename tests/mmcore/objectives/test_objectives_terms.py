@@ -240,3 +240,25 @@ def test_the_reconstruction_of_nothing_costs_one_a_modality(ds):
     by_row = [(values[1].values[i, :t] ** 2).mean() for i, t in enumerate(lengths["words"])]
     expected = 2 + torch.stack(by_row).mean()
     assert found.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["contrastive", "functional_entropy", "agreement"])
+def test_a_killed_fit_with_a_term_resumes_to_the_same_bits(ds, name, tmp_path):
+    """Memories, normalisers and the number of batches seen are part of the checkpoint."""
+
+    def run(progress, directory):
+        model = build_model("late_fusion", ds.spec, width=8)
+        options = {"epochs": 4, "batch_size": 8, "patience": 9, "checkpoint_seconds": 0.0, "device": "cpu"}
+        return fit(model, ds, objective=name, checkpoint_dir=directory, progress=progress, **options)
+
+    def killed(epoch, epochs, metric):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    whole = run(None, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(killed, tmp_path / "killed")
+    resumed = run(None, tmp_path / "killed")
+    assert [entry["loss"] for entry in resumed.history] == [entry["loss"] for entry in whole.history]
+    for key, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[key]), key
