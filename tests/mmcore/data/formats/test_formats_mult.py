@@ -62,11 +62,12 @@ def test_each_modality_loses_its_own_padding_at_both_ends(tmp_path: Path) -> Non
 def test_aligned_modalities_are_cut_where_all_are_zero(tmp_path: Path) -> None:
     content = _content(aligned=True)
     content["train"]["text"][0, 0] = 0  # the first word has no vector, but it was spoken
+    content["train"]["vision"][0, 0] = 0  # and no face was found
     ds = read(BLOCK, _write(content, tmp_path), name="iemocap")
     assert len(ds["text"][0]) == len(ds["audio"][0]) == len(ds["vision"][0]) == 5
     assert not ds["text"][0][0].any()
     apart = read({**BLOCK, "aligned": False}, tmp_path, name="iemocap")
-    assert (len(apart["text"][0]), len(apart["audio"][0])) == (4, 5)
+    assert [len(apart[name][0]) for name in ("text", "vision", "audio")] == [4, 4, 5]
     with pytest.raises(InputError, match="aligned"):
         read({**BLOCK, "aligned": True}, _write(_content(), tmp_path), name="iemocap")
 
