@@ -50,6 +50,7 @@ def _table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 def run(
     dataset: DatasetOption = None,
     setting: Annotated[list[str] | None, typer.Option("-S", help="key=value, written into params.yaml")] = None,
+    overlay: Annotated[str | None, typer.Option(help="a file of overlays/, written into params.yaml: full")] = None,
     track: Annotated[bool, typer.Option("--track", help="start a tracking server if none answers")] = False,
 ) -> None:
     """Bring reports up to date: take the lock, check the parameters, run 'dvc repro'."""
@@ -57,7 +58,7 @@ def run(
     from flows.server import tracking
 
     def go() -> None:
-        done = run_pipeline(ROOT, dataset, setting or ())
+        done = run_pipeline(ROOT, dataset, setting or (), overlay)
         print(f"{len(done.executed)} stages ran, {done.skipped} were up to date.")
 
     if track:
@@ -127,11 +128,13 @@ def datasets() -> None:
 
 
 @app.command()
-def models() -> None:
-    """List the models that can be trained by name."""
-    from mmcore.models import MODELS
+def models(
+    dataset: Annotated[str | None, typer.Option(help="count parameters and operations on this dataset")] = None,
+) -> None:
+    """List the methods that 'train.models' may name: tags, reference, and what one costs."""
+    from flows.zoo import COLUMNS, method_rows
 
-    _table("Models", ["name", "tags", "reference"], [[m.name, ", ".join(m.tags), m.reference] for m in MODELS])
+    _table("Models", list(COLUMNS), method_rows(ROOT, dataset))
 
 
 def _atoms(result: Any, as_json: bool) -> None:

@@ -13,14 +13,19 @@ from tasks.lock import pipeline_lock
 from tasks.parameters import PARAMETERS_FILE, check_parameters, load_parameters
 from tasks.reproduce import Reproduced, reproduce
 
+OVERLAYS = "overlays"
 
-def run_pipeline(root: Path, datasets: list[str] | None, settings: Sequence[str] = ()) -> Reproduced:
+
+def run_pipeline(
+    root: Path, datasets: list[str] | None, settings: Sequence[str] = (), overlay: str | None = None
+) -> Reproduced:
     """Bring the named datasets (None: all) up to date under the lock.
 
     Args:
         root: the project's root.
         datasets: names in `params.yaml`.
         settings: `key=value` to write into `params.yaml` first; comments and order of the file stay.
+        overlay: name of a file of `overlays/`, whose values are written into `params.yaml` before the settings.
 
     Raises:
         ParametersError: all problems of the parameters, before anything runs or is written.
@@ -31,8 +36,8 @@ def run_pipeline(root: Path, datasets: list[str] | None, settings: Sequence[str]
     for name in datasets or ():
         if name not in parameters.datasets:
             raise unknown_name("--dataset", name, parameters.datasets)
-    if settings:
-        write_settings(root, settings)
+    if settings or overlay is not None:
+        write_settings(root, settings, overlay)
         parameters = load_parameters(root)
     for name in datasets or parameters.datasets:
         _require_source(root, name, parameters.datasets[name].source)
@@ -54,8 +59,38 @@ def _require_source(root: Path, name: str, source: dict[str, Any]) -> None:
     raise InputError(f"datasets.{name}.source.path", f"no such file {source['path']} ({there})", "a file", remedy)
 
 
-def write_settings(root: Path, settings: Sequence[str]) -> None:
-    """Write `key=value` settings into `params.yaml`, all or none, keeping its comments.
+def read_overlay(root: Path, name: str) -> dict[str, Any]:
+    """Return the content of `overlays/<name>.yaml`: blocks of `params.yaml` with the keys that it changes.
+
+    Raises:
+        InputError: for an unknown overlay, or one that is not blocks of keys.
+    """
+    from ruamel.yaml import YAML
+
+    path = root / OVERLAYS / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown_name("--overlay", name, sorted(file.stem for file in (root / OVERLAYS).glob("*.yaml")))
+    content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise InputError(
+            "--overlay", f"{path.name} without blocks", "blocks of params.yaml", "Write 'train:' and so on."
+        )
+    return content
+
+
+def _lay(content: Any, overlay: dict[str, Any], before: str = "") -> None:
+    """Write the overlay's values into `content`, block by block."""
+    for key, value in overlay.items():
+        if key not in content:
+            raise unknown_name("--overlay", f"{before}{key}", [f"{before}{name}" for name in content])
+        if isinstance(value, dict) and isinstance(content[key], dict) and content[key]:
+            _lay(content[key], value, f"{before}{key}.")
+        else:
+            content[key] = value
+
+
+def write_settings(root: Path, settings: Sequence[str], overlay: str | None = None) -> None:
+    """Write an overlay, then `key=value` settings, into `params.yaml`, all or none, keeping its comments.
 
     Raises:
         InputError: for a setting that is not `key=value` or names a block that does not exist.
@@ -69,6 +104,8 @@ def write_settings(root: Path, settings: Sequence[str]) -> None:
     yaml.width = 4096
     path = root / PARAMETERS_FILE
     content = yaml.load(path.read_text(encoding="utf-8"))
+    if overlay is not None:
+        _lay(content, read_overlay(root, overlay))
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator:

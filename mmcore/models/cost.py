@@ -5,7 +5,8 @@ The counts are the same on every machine, so they may stand in cached results; m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -36,6 +37,23 @@ def zero_inputs(model: nn.Module, *, ragged_length: int = 100) -> tuple[dict[str
     return inputs, lengths
 
 
+def _fused_on_cpu() -> dict[Any, Any]:
+    """Operations that torch fuses on a CPU and its counter does not know -> what counts them from shapes."""
+    from torch.utils.flop_counter import sdpa_flop_count
+
+    def attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+        return sdpa_flop_count(query, key, value)
+
+    def recurrent(values: Any, weight_input: Any, weight_hidden: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+        steps = math.prod(values[:-1])
+        return 2 * steps * (math.prod(weight_input) + math.prod(weight_hidden))
+
+    return {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention,
+        torch.ops.aten.mkldnn_rnn_layer: recurrent,
+    }
+
+
 def count_flops(model: nn.Module, *, ragged_length: int = 100) -> int:
     """Return the floating-point operations of one forward pass of one sample.
 
@@ -53,11 +71,16 @@ def count_flops(model: nn.Module, *, ragged_length: int = 100) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     inputs, lengths = zero_inputs(model, ragged_length=ragged_length)
-    was_training = model.training
+    was_training, learning = model.training, [p for p in model.parameters() if p.requires_grad]
     model.eval()
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        # The counter trips over views of parameters that want gradients, made while none are recorded.
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_fused_on_cpu()) as counter:
             model(inputs, None, lengths)
     finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
         model.train(was_training)
     return int(counter.get_total_flops())

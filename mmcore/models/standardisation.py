@@ -88,7 +88,8 @@ class Standardise(nn.Module):
             values = values[:, None]
         scaled = (values.to(self.mean.dtype) - self.mean) / self.std
         if lengths is not None:
-            inside = within_lengths(lengths, values.shape[1])[..., None]
+            inside = within_lengths(lengths, values.shape[1])
+            inside = inside.reshape(*inside.shape, *[1] * (values.dim() - 2))  # frames have three more axes, not one
             scaled = torch.where(inside, scaled, torch.zeros((), dtype=scaled.dtype, device=scaled.device))
         return blank_absent(scaled, present)
 

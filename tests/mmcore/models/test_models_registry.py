@@ -62,12 +62,12 @@ def test_wrong_names_are_refused_with_the_nearest(spec, name, arguments, argumen
     assert remedy in caught.value.remedy
 
 
-def test_a_set_of_varying_size_is_not_built_yet():
+def test_a_graph_of_varying_size_is_not_built_yet():
     ds = from_arrays(
         {"a": [np.ones((2, 3)), np.ones((4, 3))], "b": np.eye(2)},
         labels=[0, 1],
         name="tiny",
-        kinds={"a": "set"},
+        kinds={"a": "graph"},
         seed=0,
     )
     with pytest.raises(NotBuiltYetError, match="a: no encoder"):
