@@ -9,6 +9,7 @@ from mmcore.evaluation.bootstrap import bootstrap_interval
 from mmcore.evaluation.interval import INTERVALS, metric_interval
 from mmcore.evaluation.predictions import Predicted
 from mmcore.evaluation.summary import evaluate
+from mmcore.seeds import stream
 
 
 def numeric(errors, groups=None):
@@ -47,6 +48,21 @@ def test_with_many_units_all_intervals_agree():
         found = metric_interval(p, "mae", interval=name)
         assert found.low == pytest.approx(values.mean() - reach, abs=0.12 * reach)
         assert found.high == pytest.approx(values.mean() + reach, abs=0.12 * reach)
+
+
+def test_bootstrap_t_of_a_mean_is_the_textbook_one_resample_by_resample():
+    # Efron & Tibshirani 1993, equation 12.22, with s / sqrt(n) as every sample's error
+    values = np.random.default_rng(8).lognormal(0, 1, 15)
+    found = bootstrap_interval(numeric(values), "mae", n_boot=499, seed=4)
+    drawn = []
+    for weights in stream(4, "bootstrap").multinomial(15, np.full(15, 1 / 15), size=499):
+        again = np.repeat(values, weights)
+        drawn.append((again.mean() - values.mean()) / (again.std(ddof=1) / np.sqrt(15)))
+    low, high = np.quantile(drawn, 0.025, method="lower"), np.quantile(drawn, 0.975, method="higher")
+    error = values.std(ddof=1) / np.sqrt(15)
+    assert found.low == pytest.approx(values.mean() - high * error)
+    assert found.high == pytest.approx(values.mean() - low * error)
+    assert found.high - found.value > 1.3 * (found.value - found.low)  # a long tail to the right is answered there
 
 
 def test_bootstrap_t_of_symmetric_normal_units_is_near_student():

@@ -102,13 +102,16 @@ def test_bytes_repeat_and_time_grows_with_work():
 def test_built_models_are_measured_on_a_dataset_with_ragged_and_absent_rows():
     from mmcore.data import from_arrays
     from mmcore.models import build_model
+    from mmcore.models.cost import count_flops
 
     rng = np.random.default_rng(0)
     arrays = {"a": [rng.normal(size=(3 + i % 4, 2)).astype(np.float32) for i in range(12)],
               "b": rng.normal(size=(12, 5)).astype(np.float32)}  # fmt: skip
     for labels in (np.arange(12) % 3, rng.normal(size=12)):
         ds = from_arrays(arrays, labels=labels, presence={"b": np.arange(12) % 3 > 0}, split=["train"] * 12)
-        cost = measure_on(build_model("late_fusion", ds.spec), ds, np.arange(12), repeats=1, warmup=0)
+        model = build_model("late_fusion", ds.spec)
+        cost = measure_on(model, ds, np.arange(12), repeats=1, warmup=0)
+        assert cost.flops == count_flops(model, ragged_length=6) > count_flops(model, ragged_length=1)
         assert cost.batch_size == 12 and cost.step_bytes > 0 and cost.flops > 0
         assert set(cost.to_dict()) >= {"n_parameters", "flops", "forward_seconds", "step_seconds", "device", "threads"}
     unlabelled = from_arrays(arrays, labels=[None, *"xyxyxyxyxyx"], split=["train"] * 12)

@@ -141,6 +141,21 @@ def test_values_of_other_rows_come_from_the_same_column_of_training_rows():
     assert ((out // 100) == np.arange(4)).all() and (out % 100).max() <= 7  # eight training rows
 
 
+def test_a_donor_without_a_value_gives_none():
+    values = np.arange(24.0).reshape(12, 2)
+    values[:7, 0] = np.nan  # of the eight training rows one has the first column
+    out = corrupt(dataset("tabular", values=values), "x", 1.0, seed=0, method="swap_rows")["x"]
+    assert np.isnan(out[:7, 0]).all() and np.isfinite(out[7:]).all() and set(out[8:, 0]) <= {14.0, *values[8:, 0]}
+    assert set(out[:, 1]) <= set(values[:8, 1])
+
+
+def test_each_part_of_the_image_default_happens_with_the_level_s_probability():
+    ds = dataset("image", values=rng().integers(50, 200, (400, 8, 8, 1)).astype(np.uint8), n=400)
+    untouched = (np.asarray(corrupt(ds, "x", 0.1, seed=0)["x"]) == ds["x"]).all(axis=(1, 2, 3)).mean()
+    # seven parts at .1; salt and pepper itself leaves an image of 64 pixels untouched with probability .9^64 = .001
+    assert untouched == pytest.approx(0.9**7, abs=0.1)  # standard error .025
+
+
 @pytest.mark.parametrize("level", [0.1, 0.5, 1.0])
 def test_white_noise_has_the_stated_ratio_of_signal_to_noise(level):
     loud = [np.sin(np.arange(20000) / 7)[:, None] * a for a in (1.0, 1000.0)]
