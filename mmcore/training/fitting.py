@@ -107,7 +107,7 @@ def _on_device(learner: Learner, ds: Dataset, part: Part) -> LearningPart:
 
 
 def _prepare(model: nn.Module, ds: Dataset, label: LabelSpec, parts: tuple[Part, Part]) -> float:
-    """Check inputs, fit the model's statistics on the training rows; return the weight of the loss."""
+    """Check inputs, fit the model's statistics on the training rows; return what a unit of the label's loss is."""
     names: tuple[str, ...] = model.modalities  # type: ignore[assignment]
     check_finite(ds, names, np.concatenate([part.rows for part in parts]))
     standardise_from(model, ds, parts[0].rows)
@@ -117,7 +117,7 @@ def _prepare(model: nn.Module, ds: Dataset, label: LabelSpec, parts: tuple[Part,
     if isinstance(model.scale, OutputScale):
         model.scale.shift.fill_(mean)
         model.scale.scale.fill_(std)
-    return 1.0 / std**2
+    return std
 
 
 def _learner(fabric: Fabric, loss: TrainedLoss, options: FitOptions) -> Learner:
@@ -136,7 +136,7 @@ def _described(
     """What decides the result besides rows, labels, weights and statistics, as JSON-able values."""
     return {
         "options": dataclasses.asdict(options),
-        "objective": [settings.task.name, settings.terms],
+        "objective": [settings.task.name, settings.options, settings.terms],
         "dataset": [ds.spec.name, ds.spec.version, label.to_dict()],
         "configuration": getattr(model, "configuration", None),
         "device": [fabric.device.type, fabric.world_size],
@@ -283,7 +283,7 @@ def fit(
         model: from `build_model`; trained in place, its standardisation fitted on the training rows.
         ds: the dataset.
         objective: a name of `OBJECTIVES`, `auto` for the one of the label's task, a name of `TERMS` (beside the
-            task's own), or `{"task": name, "terms": {term: {"weight": number, **options}}}`.
+            task's own), or `{"task": name, "options": {...}, "terms": {term: {"weight": number, **options}}}`.
         label: the label column (None: the one that the model was built for).
         rows: `{"train": positions, "valid": positions}` (None: the dataset's split).
         seed: of the order of rows and of all dropout. Initial weights have their own, in `build_model`.
@@ -339,7 +339,7 @@ def fit(
     settings = read_objective(objective, target.task)
     name = find_validation_metric(metric, settings.task).name
     parts = training_parts(ds, target, rows)
-    loss_weight = _prepare(model, ds, target, parts)
+    loss_weight = 1.0 / _prepare(model, ds, target, parts) ** settings.task.unit_power
     task = _Task(model, ds, target, settings, options, parts, loss_weight, checkpoint_dir, checkpoint_seconds, progress)
     if devices == 1:
         state, path = _fit_here(fabric_for(device, precision), task)

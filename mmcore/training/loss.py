@@ -26,6 +26,7 @@ class ObjectiveSettings:
 
     task: Objective
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def read_objective(objective: str | Mapping[str, Any], task: str) -> ObjectiveSettings:
@@ -33,7 +34,7 @@ def read_objective(objective: str | Mapping[str, Any], task: str) -> ObjectiveSe
 
     Args:
         objective: `auto`, a task's loss, the name of a term (beside the task's own loss), or
-            `{"task": name, "terms": {term: {"weight": ..., **options}}}`.
+            `{"task": name, "options": {...}, "terms": {term: {"weight": ..., **options}}}`; `options` are the loss's.
         task: `classification`, `multilabel` or `regression`.
 
     Raises:
@@ -53,12 +54,13 @@ def read_objective(objective: str | Mapping[str, Any], task: str) -> ObjectiveSe
             raise unknown_name("objective", objective, ["auto", *available_objectives(), *names])
         return ObjectiveSettings(find_objective(objective, task))
     for key in objective:
-        if key not in ("task", "terms"):
-            raise unknown_name("objective", key, ["task", "terms"])
+        if key not in ("task", "options", "terms"):
+            raise unknown_name("objective", key, ["task", "options", "terms"])
     terms = {name: dict(options or {}) for name, options in dict(objective.get("terms") or {}).items()}
     for name in terms:
         find_term(name)
-    return ObjectiveSettings(find_objective(str(objective.get("task", "auto")), task), terms)
+    options = dict(objective.get("options") or {})
+    return ObjectiveSettings(find_objective(str(objective.get("task", "auto")), task, **options), terms, options)
 
 
 def scored(outputs: Tensor) -> Tensor:

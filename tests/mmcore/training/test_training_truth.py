@@ -152,3 +152,30 @@ def test_predictions_do_not_depend_on_the_batch_size_or_the_order():
     np.testing.assert_allclose(predict(model, ds, rows[::-1]), whole[::-1], atol=1e-6)
     assert predict(model, ds, rows[:0]).shape == (0, 2)
     assert whole.dtype == np.float64 and torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("objective", ["auto", "regression_l1"])
+def test_a_regression_is_learnt_the_same_in_every_unit(objective):
+    """The loss is divided by the label's spread to its power, so metres and millimetres take the same steps."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 3))
+    y = x[:, 0] + 0.1 * rng.normal(size=300)
+    split = np.repeat(["train", "valid", "test"], 100)
+    found = []
+    for unit in (1.0, 1000.0):
+        ds = from_arrays({"a": x}, labels=y * unit, name="units", split=split, task="regression")
+        result = fit(
+            build_model("unimodal:a", ds.spec, width=8), ds, objective=objective, epochs=4, device="cpu",
+            precision="64-true",
+        )  # fmt: skip
+        found.append(predict(result.model, ds, np.arange(200, 300)) / unit)
+    assert np.allclose(found[0], found[1], rtol=1e-4, atol=1e-5)
+
+
+def test_class_weights_reach_the_loss():
+    """Weights 1 and 9 on balanced noise move every prediction to the heavier class."""
+    rng = np.random.default_rng(1)
+    ds = from_arrays({"a": rng.normal(size=(300, 2))}, labels=rng.integers(0, 2, 300), name="noise")
+    objective = {"options": {"class_weights": [1.0, 9.0]}}
+    result = fit(build_model("unimodal:a", ds.spec, width=8), ds, objective=objective, epochs=3, device="cpu")
+    assert (predict(result.model, ds, np.arange(300)).argmax(1) == 1).all()
