@@ -182,7 +182,7 @@ def test_what_stands_in_absent_rows_does_not_matter_and_what_stands_in_present_o
         changed = {**inputs, modality: inputs[modality].clone()}
         changed[modality][~MASKS[modality]] = float("nan")
         assert torch.equal(model(changed, MASKS, lengths), before), modality
-        # The law would hold for a model that ignores the modality, as one with `one_source` does with all but the first.
+        # It would hold for a model that ignores the modality, as one with `one_source` ignores all but the first.
         changed[modality][MASKS[modality]] += torch.linspace(-3.0, 3.0, inputs[modality].shape[-1]).double()
         if "one_source" not in ENTRIES[name].tags or modality == model.modalities[0]:
             assert not torch.allclose(model(changed, MASKS, lengths)[0], before[0], rtol=0, atol=1e-9), modality
