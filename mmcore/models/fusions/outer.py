@@ -7,9 +7,9 @@ Assumes row-major order: the first vector's index is the slowest. The forward pr
 the backward pass two batched products with a row vector on the left: on a CPU that is several times cheaper than the
 same sums with a column on the right, which is what differentiating an einsum gives.
 A linear map with O outputs costs B O prod(d) multiplications in either order. What differs is the array in between:
-the product, B prod(d), or the weight after the last vector, B O prod(d) / d_last. The second is made where it is at most
-half of the first, 2 O <= d_last: from there on it was measured to be faster (B = 32, 33 x 33 x 129 entries: 2.5 times
-for O = 10, more than 10 for O = 1). For many outputs both orders are bound by the same three matrix products.
+the product, B prod(d), or the weight after the last vector, B O prod(d) / d_last. The second is made where it is at
+most half of the first, 2 O <= d_last: there it was measured to be faster (B = 32, 33 x 33 x 129 entries: 2.5 times for
+O = 10, more than 10 for O = 1). For many outputs both orders are bound by the same three matrix products.
 """
 
 from __future__ import annotations
