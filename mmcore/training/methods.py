@@ -55,6 +55,7 @@ class Method:
 PROCEDURES: tuple[tuple[str, str], ...] = (
     ("fit", "mmcore.training.procedures.single:train"),
     ("pretraining", "mmcore.training.procedures.pretraining:train"),
+    ("gradient_blending", "mmcore.training.procedures.gradient_blending:train"),
 )
 """Name -> `module:function`, called with a `Training` and the method's `options`."""
 
@@ -74,6 +75,23 @@ COMPOSED: tuple[Method, ...] = (
         "Du et al. 2023, On uni-modal feature learning in supervised multi-modal learning (ICML), section 4",
         ("fusion", "additive", "procedure"),
         procedure="pretraining",
+    ),
+    Method(
+        "gradient_blending",
+        "late_fusion",
+        "Wang, Tran, Feiszli 2020, What makes training multi-modal classification networks hard? (CVPR)",
+        ("fusion", "additive", "procedure"),
+        procedure="gradient_blending",
+        fewest=2,
+    ),
+    Method(
+        "online_gradient_blending",
+        "late_fusion",
+        "Wang, Tran, Feiszli 2020, What makes training multi-modal classification networks hard? (CVPR)",
+        ("fusion", "additive", "procedure"),
+        procedure="gradient_blending",
+        options={"mode": "online"},
+        fewest=2,
     ),
     Method(
         "modality_dropout",
