@@ -14,7 +14,6 @@ it, so that a sequence is normalised once for every layer that reads it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmcore.errors import InputError
+from mmcore.models.sequences.blockwise_attention import attend_in_blocks
 from mmcore.models.sequences.dropout import dropout
 
 # Up to this many scores (8 MB of float32), all of them at once cost little memory.
@@ -75,8 +75,9 @@ def attend(
         >>> attend(one, one, one).shape
         torch.Size([1, 2, 3])
     """
-    if queries.device.type == "cpu" and (rate > 0.0 or _few_scores(queries, keys)):
-        gathered = _attend_small(queries, keys, values, mask, rate)
+    in_blocks = queries.device.type == "cpu" and (rate > 0.0 or _few_scores(queries, keys))
+    if in_blocks and not torch.compiler.is_compiling():
+        gathered = attend_in_blocks(queries, keys, values, mask, rate)
     else:
         gathered = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=rate)
     return gathered.transpose(1, 2).flatten(2)
@@ -84,52 +85,6 @@ def attend(
 
 def _few_scores(queries: Tensor, keys: Tensor) -> bool:
     return queries.shape[:-1].numel() * keys.shape[2] <= _FEW_SCORES
-
-
-class _Scores(torch.autograd.Function):
-    """`q^T k` of sequences with time last, whose gradients are wide and flat products too."""
-
-    @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor) -> Tensor:
-        ctx.save_for_backward(queries, keys)
-        return torch.bmm(queries.transpose(1, 2), keys)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        queries, keys = ctx.saved_tensors
-        gradient = gradients[0].to(queries.dtype)
-        return torch.bmm(keys, gradient.transpose(1, 2)), torch.bmm(queries, gradient)
-
-
-class _Gathered(torch.autograd.Function):
-    """`v w^T` of values with time last and weights (targets, sources); the weights' gradient comes as they are laid."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, weights: Tensor) -> Tensor:
-        ctx.save_for_backward(values, weights)
-        return torch.bmm(values, weights.transpose(1, 2))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        values, weights = ctx.saved_tensors
-        gradient = gradients[0].to(values.dtype)
-        return torch.bmm(gradient, weights), torch.bmm(gradient.transpose(1, 2), values)
-
-
-def _attend_small(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, rate: float) -> Tensor:
-    """Attention by its three steps, on a CPU.
-
-    With few channels a head, products that put time last take a quarter of the time of the others, and of torch's
-    fused kernel, which also has no dropout on a CPU.
-    """
-    lead = queries.shape[:2]
-    q, k, v = (each.transpose(2, 3).flatten(0, 1) for each in (queries * queries.shape[-1] ** -0.5, keys, values))
-    scores = _Scores.apply(q, k)  # (B heads, targets, sources)
-    if mask is not None:
-        hidden = torch.zeros(mask.shape, dtype=scores.dtype, device=scores.device).masked_fill_(~mask, -torch.inf)
-        scores = (scores.unflatten(0, lead) + hidden).flatten(0, 1)
-    weights = dropout(scores.softmax(-1), rate, True).to(v.dtype)
-    return _Gathered.apply(v, weights).transpose(1, 2).unflatten(0, lead)
 
 
 def parallel_linear(
