@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from mmcore.errors import InputError
 from mmcore.models.sequences.blockwise_attention import attend_in_blocks
-from mmcore.models.sequences.dropout import dropout
+from mmcore.models.sequences.dropout import add_dropout, relu_dropout
 
 # Up to this many scores (8 MB of float32), all of them at once cost little memory.
 _FEW_SCORES = 1 << 21
@@ -144,12 +144,11 @@ class ParallelLayer(nn.Module):
             every = torch.ones(shape[1], dtype=torch.bool, device=x.device)
             gate = torch.stack([every if each is None else each for each in seen])
             added = added * gate[..., None, None].to(added.dtype)
-        x = x + dropout(added, self.residual_rate, self.training)
+        x = add_dropout(x, added, self.residual_rate, self.training)
         wide = folded(self.wide, self.wide_bias, self.gains[:, 1], self.offsets[:, 1])
-        hidden = torch.relu(parallel_linear(normalised(x).flatten(1, 2), *wide))
-        hidden = dropout(hidden, self.relu_rate, self.training)
+        hidden = relu_dropout(parallel_linear(normalised(x).flatten(1, 2), *wide), self.relu_rate, self.training)
         added = parallel_linear(hidden, self.narrow, self.narrow_bias).view(shape)
-        return x + dropout(added, self.residual_rate, self.training)
+        return add_dropout(x, added, self.residual_rate, self.training)
 
 
 def _linear(parallel: int, features: int, size: int) -> tuple[nn.Parameter, nn.Parameter]:

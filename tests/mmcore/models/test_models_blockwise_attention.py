@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from mmcore.models.sequences import blockwise_attention
 from mmcore.models.sequences.blockwise_attention import attend_in_blocks
+from mmcore.models.sequences.dropout import add_dropout, dropout, relu_dropout
 
 SHAPE = (5, 2, 4, 3)  # batch, heads, targets, channels
 
@@ -81,3 +82,18 @@ def test_low_precision_is_computed_in_full_and_comes_back_low():
     out = attend_in_blocks(*inputs)
     assert out.dtype == torch.bfloat16
     assert torch.allclose(out.double(), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_dropout_fused_with_what_surrounds_it_is_the_same_as_apart(rate):
+    x, added = (torch.randn(7, 9, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    found = []
+    for run in (
+        lambda: (x + dropout(added, rate, True), dropout(torch.relu(x), rate, True)),
+        lambda: (add_dropout(x, added, rate, True), relu_dropout(x, rate, True)),
+    ):
+        torch.manual_seed(0)
+        parts = run()
+        found.append((*parts, *torch.autograd.grad(sum(part.sin().sum() for part in parts), (x, added))))
+    for expected, fused in zip(*found):
+        assert torch.allclose(fused, expected, atol=1e-15)
