@@ -169,7 +169,6 @@ def _scores(learning: Learning, table: pd.DataFrame, evaluation: dict[str, Any])
         classes=label.classes or (),
         modalities=learning.models,
         level=options.level,
-        tags=options.metric_tags,
     )
 
 

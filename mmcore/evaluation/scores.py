@@ -5,6 +5,7 @@
 `seed` is null where the value is the mean over seeds. `subset` holds the modalities present, joined by `+`. `training`
 is `collected` where the model was trained on all its modalities (a smaller subset is then masked at test), and
 `never_collected` where it was trained on the subset alone. `noise` is the corrupted modality, `all`, or null.
+Validation rows, and models retrained on subsets, have the headline metric; test rows of the others every metric.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any
 import pandas as pd
 
 from mmcore.evaluation.interval import metric_interval
-from mmcore.evaluation.metrics import metrics_for
 from mmcore.evaluation.predictions import Predicted, read_predictions
 
 COLUMNS = (
@@ -26,16 +26,16 @@ COLUMNS = (
 
 def score_table(
     predictions: pd.DataFrame, evaluation: Mapping[str, Any], *, dataset: str, metric: str, task: str,
-    classes: Sequence[str], modalities: Mapping[str, Sequence[str]], level: float = 0.95, tags: Sequence[str] = (),
+    classes: Sequence[str], modalities: Mapping[str, Sequence[str]], level: float = 0.95,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the table.
 
     Args:
         predictions: the predictions table, parts "valid" and "test".
-        evaluation: content of `evaluation.json`, whose subsets and robustness are taken over.
+        evaluation: content of `evaluation.json`, whose scores, subsets and robustness are taken over.
         dataset: its name.
         metric: the headline metric, which is also given for each seed.
-        task, classes, level, tags: as in `evaluate`.
+        task, classes, level: as in `evaluate`.
         modalities: model -> the modalities that it sees, in their order.
 
     Raises:
@@ -51,12 +51,14 @@ def score_table(
         [0.5]
     """
     rows: list[dict[str, Any]] = []
+    known = {entry["model"]: entry["metrics"] for entry in evaluation.get("models", ())}
     for (model, split), frame in predictions.groupby(["model", "part"], sort=False):
         names = modalities[str(model)]
         predicted = read_predictions(frame, str(model), task=task, classes=classes, part=str(split))
         training = "never_collected" if "@" in str(model) else "collected"
         where = {"model": str(model), "split": str(split), "subset": "+".join(names), "training": training}
-        rows += [{**where, **entry} for entry in _scores(predicted, metric, level, tags)]
+        every = known.get(str(model), {}) if split == "test" else {}
+        rows += [{**where, **entry} for entry in _scores(predicted, metric, level, every)]
     rows += _of_subsets(evaluation, metric)
     rows += _of_noise(evaluation, metric, modalities)
     table = pd.DataFrame([{"dataset": dataset, **row} for row in rows], columns=list(COLUMNS))
@@ -66,9 +68,11 @@ def score_table(
     })  # fmt: skip
 
 
-def _scores(predicted: Predicted, metric: str, level: float, tags: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for candidate in metrics_for(predicted.task, tags):
-        yield _row(None, candidate.name, metric_interval(predicted, candidate.name, level=level).to_dict(), predicted)
+def _scores(predicted: Predicted, metric: str, level: float, known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The headline metric over seeds and for each, and whatever else the evaluation measured already."""
+    over_seeds = {metric: metric_interval(predicted, metric, level=level).to_dict()} | dict(known)
+    for name, interval in over_seeds.items():
+        yield _row(None, name, interval, predicted)
     for place, seed in enumerate(predicted.seeds):
         one = predicted.of_seed(place)
         yield _row(seed, metric, metric_interval(one, metric, level=level).to_dict(), one)
