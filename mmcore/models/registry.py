@@ -168,6 +168,14 @@ MODELS: tuple[ModelEntry, ...] = (
         ("fusion", "any_interaction", "attention", "baseline"),
     ),
     ModelEntry(
+        "searched_fusion",
+        "mmcore.models.fusions.searched:SearchedFusion",
+        "Perez-Rua, Vielzeuf, Pateux, Baccouche, Jurie 2019, MFAS (CVPR), section 3.1",
+        ("fusion", "any_interaction"),
+        kind="model",
+        fewest=2,
+    ),
+    ModelEntry(
         "mfm",
         "mmcore.models.generative.mfm:FactorisationModel",
         "Tsai, Liang, Zadeh, Morency, Salakhutdinov 2019, Learning factorized multimodal representations (ICLR)",
