@@ -1,4 +1,4 @@
-"""Planted worlds: does each method of the zoo reach the Bayes accuracy where it can, and do additive ones fail elsewhere?
+"""Planted worlds: does each method of the zoo reach the Bayes accuracy where it can, and do additive ones fail beyond?
 
 Every method that takes two modalities is trained on each world of `experiments.zoo_worlds`: on vectors where it reads
 vectors, on sequences where it is a model of sequences. The expectations stand in `experiments.zoo_expectations` and

@@ -13,10 +13,11 @@ fixed direction, up or down, at a step that is drawn for each modality by itself
 
 How far additive models get with synergy, f(x1) + g(x2) > 0 for y = 1. Let E[u'] = E[w'] = 0 for u' = (-1)^u,
 w' = (-1)^w. A rule of that form thresholds the second source at a level that depends on the first, so its correlation
-with u'w' is E[u'(x1) V(x1)], where V = 2 E[w' 1(below the level)] moves by at most the mass it passes: with least value
--2p and largest 2q, p + q <= 1/2. The correlation is at most p + q, the accuracy without noise at most 3/4 ("and" reaches
-it), with noise at most noise + (1 - 2 noise) 3/4. The log loss of any additive model is at least log 2: the loss is
-convex in f and g, and its gradient at f = g = 0 vanishes, because neither source alone tells anything of y.
+with u'w' is 2 E[u'(x1) V(x1)] up to sign, with V = E[w' 1(x2 below the level)]. As the level passes through x2, V starts
+and ends at 0 and moves by at most the mass that it passes, so its least value -p and largest q have p + q <= 1/2. The
+correlation is at most p + q, the accuracy without noise at most 3/4 (which "and" reaches), with noise at most
+noise + (1 - 2 noise) 3/4. The log loss of any additive model is at least log 2: the loss is convex in f and g, and its
+gradient at f = g = 0 vanishes, because neither source alone tells anything of y.
 Jitter and noise confuse two symbols with a probability below 1e-4, which is neglected.
 """
 
@@ -78,8 +79,8 @@ def shown_bits(name: str, u: Bits, w: Bits) -> tuple[Bits, Bits, Bits]:
 
 def _vectors(bits: Bits, modality: str, seed: int) -> NDArray[np.float32]:
     generator = stream(seed, "zoo worlds", "vectors", modality)
-    words = codebook(seed, modality)[2 * bits + generator.integers(0, 2, len(bits))]
-    return (words + JITTER * generator.standard_normal(words.shape)).astype(np.float32)
+    words: NDArray[np.float64] = codebook(seed, modality)[2 * bits + generator.integers(0, 2, len(bits))]
+    return np.asarray(words + JITTER * generator.standard_normal(words.shape), np.float32)
 
 
 def _sequences(bits: Bits, modality: str, seed: int) -> NDArray[np.float32]:
@@ -88,7 +89,7 @@ def _sequences(bits: Bits, modality: str, seed: int) -> NDArray[np.float32]:
     values = JITTER * generator.standard_normal((len(bits), STEPS, CHANNELS))
     rows = np.arange(len(bits))
     values[rows, generator.integers(0, STEPS, len(bits))] += PULSE * (2.0 * bits[:, None] - 1.0) * direction
-    return values.astype(np.float32)
+    return np.asarray(values, np.float32)
 
 
 def world(name: str, form: str, *, rows: dict[str, int], noise: float, seed: int) -> Dataset:
