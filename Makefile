@@ -59,7 +59,7 @@ format: setup ## Let ruff lay out the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## Time our solvers beside cvxpy and Clarabel, as ratios in one run
+bench: setup ## Time our solvers and models beside named peers, as ratios in one run
 	@$(BIN)/python -m benchmarks
 
 experiments: setup ## Compute the published tables and figures again; fails where a number is outside its tolerance

@@ -17,7 +17,6 @@ from mmcore.models import available_models
 
 BY_NAME = {row.name: row for row in ROWS}
 SMALL = [row.name for row in ROWS if PUBLISHED[row.name].median < 40]
-# What ours has beyond the reference's registered and hidden parameters, each a bias that the reference lacks or shares.
 EQUAL = ("LF MOSI", "TF MOSI", "LRTF MOSI", "MI-matrix", "MI-vector", "MI-scalar", "TF", "LRTF", "concatenation")
 
 
@@ -26,14 +25,14 @@ def _parameters(step):
 
 
 def test_every_row_has_a_published_time_and_says_what_ours_is():
-    assert set(BY_NAME) == set(PUBLISHED) == {*OURS, "MCTN", "CCA loss"}
+    assert set(BY_NAME) == set(PUBLISHED) == {*OURS, "CCA loss"}
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_leaf_of_a_step_gets_a_gradient(name):
     data = draw(BY_NAME[name])
     sides = [reference_step(BY_NAME[name], data)]
-    if not isinstance(OURS.get(name, ""), str):
+    if name == "CCA loss" or not isinstance(OURS[name], str):
         sides.append(our_step(BY_NAME[name], data))
     for side in sides:
         side.reset()
