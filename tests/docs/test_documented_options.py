@@ -17,7 +17,7 @@ from mmcore.data.preprocess import check_options
 from tasks.parameters.model import DatasetParameters, Parameters
 
 DATA_PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
-FORMATS_PAGE = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("formats*.md")))
+FORMATS_PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 PUBLISHED = [reader for reader in READERS if reader.name not in GENERAL]
 PARAMETERS_PAGE = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 VALUES = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
