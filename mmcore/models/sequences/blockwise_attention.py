@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mmcore.models.sequences.dropout import dropout
+from mmcore.models.sequences.dropout import factors
 
 # Scores in a block: 640 kB of float32, which two of them and the rest of a core's cache of a megabyte bear.
 _BLOCK = 160_000
@@ -60,8 +60,7 @@ class _Blockwise(torch.autograd.Function):
                 scores.view(-1, heads, targets, sources).add_(shown)
             used = torch.softmax(scores, -1, out=weights[block])
             if keep is not None:
-                keep[block] = dropout(scores.new_ones(()).expand_as(scores), rate, True)
-                used = torch.mul(used, keep[block], out=scores)
+                used = torch.mul(used, factors(scores, rate, out=keep[block]), out=scores)
             torch.bmm(v[block], used.transpose(1, 2), out=out[block])
         ctx.save_for_backward(queries, keys, values, hidden, q, k, v, weights, keep)
         ctx.rows = rows * heads

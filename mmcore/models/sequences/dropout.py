@@ -34,17 +34,22 @@ def check_rate(argument: str, rate: float) -> float:
     return float(rate)
 
 
-def _keep(x: Tensor, rate: float) -> Tensor | None:
-    """Return for each unit of `x` on a CPU what it is multiplied by, 0 or the scale; None where none is dropped."""
-    dropped = round(rate * _LEVELS)
+def factors(x: Tensor, rate: float, out: Tensor | None = None) -> Tensor:
+    """Return for each unit of `x` on a CPU what it is multiplied by, 0 or the scale, in `out` where it is given.
+
+    Example:
+        >>> factors(torch.zeros(2), 0.0).tolist()
+        [1.0, 1.0]
+    """
+    dropped = min(round(rate * _LEVELS), _LEVELS - 1)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format) if out is None else out
     if dropped == 0:
-        return None
+        return out.fill_(1)
     words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
     bits = words.view(torch.int16)[: x.numel()].view(x.shape)  # each value of [-2^15, 2^15) is equally likely
     # Clamped between two neighbours, a word says kept or dropped: a comparison would take four times as long.
     highest = dropped - _LEVELS // 2 - 1
-    keep = bits.clamp_(highest, highest + 1).sub_(highest).to(x.dtype)
-    return keep.mul_(_LEVELS / (_LEVELS - dropped))
+    return out.copy_(bits.clamp_(highest, highest + 1).sub_(highest)).mul_(_LEVELS / (_LEVELS - dropped))
 
 
 def _elsewhere(x: Tensor) -> bool:
@@ -62,8 +67,7 @@ def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
         return x
     if _elsewhere(x):
         return functional.dropout(x, rate, True)
-    keep = _keep(x, rate)
-    return x if keep is None else x * keep
+    return x * factors(x, rate)
 
 
 def add_dropout(x: Tensor, added: Tensor, rate: float, training: bool) -> Tensor:
@@ -75,8 +79,7 @@ def add_dropout(x: Tensor, added: Tensor, rate: float, training: bool) -> Tensor
     """
     if not training or rate == 0.0 or _elsewhere(x) or x.dtype != added.dtype:
         return x + dropout(added, rate, training)
-    keep = _keep(added, rate)
-    return x + added if keep is None else torch.addcmul(x, added, keep)
+    return torch.addcmul(x, added, factors(added, rate))
 
 
 def relu_dropout(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -88,7 +91,4 @@ def relu_dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """
     if not training or rate == 0.0 or _elsewhere(x):
         return dropout(torch.relu(x), rate, training)
-    keep = _keep(x, rate)
-    if keep is None:
-        return torch.relu(x)
-    return x * torch.ops.aten.threshold_backward(keep, x.detach(), 0)  # keep where x > 0, else 0
+    return x * torch.ops.aten.threshold_backward(factors(x, rate), x.detach(), 0)  # the factor where x > 0, else 0
