@@ -56,6 +56,7 @@ PROCEDURES: tuple[tuple[str, str], ...] = (
     ("fit", "mmcore.training.procedures.single:train"),
     ("pretraining", "mmcore.training.procedures.pretraining:train"),
     ("gradient_blending", "mmcore.training.procedures.gradient_blending:train"),
+    ("architecture_search", "mmcore.training.procedures.architecture_search:train"),
 )
 """Name -> `module:function`, called with a `Training` and the method's `options`."""
 
@@ -91,6 +92,14 @@ COMPOSED: tuple[Method, ...] = (
         ("fusion", "additive", "procedure"),
         procedure="gradient_blending",
         options={"mode": "online"},
+        fewest=2,
+    ),
+    Method(
+        "mfas",
+        "searched_fusion",
+        "Perez-Rua, Vielzeuf, Pateux, Baccouche, Jurie 2019, MFAS: multimodal fusion architecture search (CVPR)",
+        ("fusion", "any_interaction", "procedure"),
+        procedure="architecture_search",
         fewest=2,
     ),
     Method(
