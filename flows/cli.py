@@ -137,6 +137,20 @@ def models(
     _table("Models", list(COLUMNS), method_rows(ROOT, dataset))
 
 
+@app.command()
+def leaderboard() -> None:
+    """Rank the models over every dataset that has results."""
+    from flows.leaderboard import COLUMNS, leaderboard_rows, ranked
+
+    board, left_out = ranked(ROOT)
+    _table(f"Leaderboard over {len(board.datasets)} datasets", list(COLUMNS), leaderboard_rows(board))
+    differ = [f"{pair.first} and {pair.second}" for pair in board.pairs if pair.differ]
+    print(f"Friedman p {board.friedman_p:.3g}. " if board.friedman_p is not None else "", end="")
+    print(f"Differ beyond chance: {', '.join(differ) or 'none'}.")
+    if left_out:
+        print(f"Left out, because not every dataset has them: {', '.join(left_out)}.")
+
+
 def _atoms(result: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result.to_dict(), indent=1, sort_keys=True))

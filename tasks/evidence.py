@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from mmcore.errors import InputError
 from mmcore.evaluation.coverage import conformal
 from mmcore.evaluation.predictions import Predicted, read_predictions
+from mmcore.evaluation.resampled import compare_runs
 from mmcore.evaluation.robustness_summary import robustness_summary
 from mmcore.evaluation.slices import presence_patterns, sample_slices, slice_table
 from mmcore.evaluation.temperature import calibrate
@@ -25,7 +27,29 @@ def extras(learning: Learning, verdict: dict[str, Any], table: pd.DataFrame) -> 
         "conformal": _conformal(learning, valid, test),
         "temperature": calibrate(valid, test, level=learning.evaluate.level) if classified else None,
         "slices": _slices(learning, test),
+        "across_runs": _across_runs(learning, verdict, table),
     }
+
+
+def _across_runs(learning: Learning, verdict: dict[str, Any], table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every model against late fusion and the best single modality over seeds and folds, on test rows.
+
+    The paired differences over rows hold the models fixed; these hold the noise of training too.
+    """
+    label = learning.ds.spec.label()
+    n_train = sum(len(part.train) for part in learning.parts.values()) / len(learning.parts)
+    models = list(dict.fromkeys(run.model for run in learning.runs if run.contestant))
+    found = []
+    for rival in ("late_fusion", verdict["best_unimodal"]):
+        for model in models:
+            if model == rival or rival not in models or len(learning.train.seeds) * len(learning.parts) < 2:
+                continue
+            test = compare_runs(
+                table, model, rival, metric=learning.metric, task=label.task, n_train=n_train,
+                classes=label.classes or (), level=learning.evaluate.level,
+            )  # fmt: skip
+            found.append({"model": model, "against": rival, **dataclasses.asdict(test)})
+    return found
 
 
 def _recommended(learning: Learning, verdict: dict[str, Any], table: pd.DataFrame, part: str) -> Predicted:

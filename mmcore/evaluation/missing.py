@@ -1,7 +1,7 @@
 """Scores of every subset of the modalities: absent at test (one model, masked) and trained on (a model of its own).
 
-For M modalities there are 2^M - 1 subsets. Above six modalities only the single ones, all but one, and all are listed:
-3 numbers a modality answer "what does it carry alone, what is lost without it", and 2^7 would not be read.
+For M modalities there are 2^M - 1 subsets. Above eight modalities only the single ones, all but one, and all are
+listed: they answer "what does it carry alone, what is lost without it", and 2^9 would not be read.
 Assumes that the model accepts absent modalities; a model that was never trained without them may fail on them, which is
 what "absent at test" is there to show, next to "trained on".
 """
@@ -19,7 +19,7 @@ from mmcore.errors import InputError
 from mmcore.evaluation.interval import metric_interval
 from mmcore.evaluation.predictions import read_predictions
 
-ALL_SUBSETS_UP_TO = 6
+ALL_SUBSETS_UP_TO = 8
 Subset = tuple[str, ...]
 
 
@@ -36,8 +36,8 @@ def modality_subsets(modalities: Sequence[str], *, limit: int = ALL_SUBSETS_UP_T
     Example:
         >>> modality_subsets(["a", "b"])
         [('a',), ('b',), ('a', 'b')]
-        >>> len(modality_subsets(list("abcdefg")))
-        15
+        >>> len(modality_subsets(list("abcdefghi")))
+        19
     """
     names = tuple(modalities)
     if not names or len(set(names)) != len(names):
