@@ -137,7 +137,7 @@ def test_the_surrogate_reads_layers_in_order():
 
 
 def test_an_architecture_is_the_formula_it_stands_for():
-    """Two layers by hand: sigmoid of layer 2 of a and layer 1 of b, then ReLU of layers 1 and 3 with what came before."""
+    """Two layers by hand: sigmoid of layer 2 of a and layer 1 of b, then ReLU of 1 and 3 with what came before."""
     ds = xor(40)
     model = build_model("searched_fusion", ds.spec, width=5, hidden=4, architecture=[[1, 0, 1], [0, 2, 0]]).eval()
     a, b = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.ones(6, 3)
