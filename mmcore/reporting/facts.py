@@ -108,8 +108,32 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """A paired difference on test rows: to which model, how it was tested, and p before and after correction."""
+
+    to: str
+    difference: Estimate
+    p: float | None
+    p_adjusted: float | None
+    test: str
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any] | None) -> Tested | None:
+        """Return the difference in `{to, value, low, high, p, test, p_adjusted}`, None where there is none."""
+        difference = Estimate.of(raw)
+        if raw is None or difference is None:
+            return None
+        return cls(raw["to"], difference, raw.get("p"), raw.get("p_adjusted"), str(raw.get("test") or ""))
+
+    @property
+    def decided(self) -> bool:
+        """Whether the whole interval lies on one side of zero."""
+        return self.difference.above_zero or self.difference.below_zero
+
+
+@dataclass(frozen=True)
 class Model:
-    """One model as evaluated: its score, its paired difference, or why it has none."""
+    """One model as evaluated: its score, its paired differences, or why it has none."""
 
     key: str
     modalities: tuple[str, ...]
@@ -121,6 +145,8 @@ class Model:
     flops: float | None
     recommended: bool
     reason: str | None
+    to_late: Tested | None = None
+    to_single: Tested | None = None
 
     @property
     def name(self) -> str:
@@ -140,6 +166,7 @@ class Subset:
     present: tuple[str, ...]
     trained: Estimate | None
     dropped: Estimate | None
+    trained_model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +240,12 @@ class Facts:
     def model(self, key: str) -> Model | None:
         """Return the model with this key."""
         return next((model for model in self.models if model.key == key), None)
+
+    @property
+    def majority_rate(self) -> float | None:
+        """The accuracy of always giving the most frequent label; None where the metric is another."""
+        rate = (self.result("evaluation") or {}).get("majority_rate") if self.metric.key == "accuracy" else None
+        return None if rate is None else float(rate)
 
     def subset(self, present: tuple[str, ...]) -> Subset | None:
         """Return the subset in which exactly these modalities are present."""
@@ -293,6 +326,8 @@ def _model(raw: Mapping[str, Any], metric: Metric) -> Model:
         flops=raw.get("flops"),
         recommended=bool(raw.get("recommended")),
         reason=None if score else str(raw.get("reason") or "It has no score."),
+        to_late=Tested.of(difference),
+        to_single=Tested.of(raw.get("difference_unimodal")),
     )
 
 
@@ -310,6 +345,7 @@ def _ordered_subsets(raw: list[Mapping[str, Any]], modalities: tuple[str, ...]) 
             tuple(sorted(entry["present"], key=modalities.index)),
             Estimate.of(entry.get("trained_on")),
             Estimate.of(entry.get("absent_at_test")),
+            entry.get("trained_model"),
         )
         for entry in raw
     ]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmcore.reporting.facts import ATOMS
+from mmcore.reporting.invented_evaluation import invented_evaluation, recommended, scores
 
 TWO = ("accelerometer", "gyroscope")
 EXERCISES = ("press", "pull", "row", "lift")
@@ -28,6 +29,8 @@ def invented(
     negative: bool = False,
     missing: float = 0.0,
     verdict: str = "fusion",
+    more_models: int = 0,
+    slices: bool = False,
 ) -> dict[str, Any]:
     """Return what `build_page` takes, for a dataset that does not exist.
 
@@ -40,6 +43,8 @@ def invented(
         negative: whether an estimate of synergy lies below zero.
         missing: the share of rows without the last modality.
         verdict: `fusion`, `late_fusion` or `one_modality`.
+        more_models: how many further fusion models were trained.
+        slices: whether scores were sliced by a column.
 
     Example:
         >>> sorted(invented())[:4]
@@ -59,7 +64,9 @@ def invented(
             "runs": [],
         },
         "verdict": _verdict(modalities, verdict, grouped=grouped, n=n),
-        "evaluation": _evaluation(modalities, classes, verdict, n, grouped=grouped),
+        "evaluation": invented_evaluation(
+            modalities, classes, verdict, n, grouped=grouped, more_models=more_models, slices=slices
+        ),
         "explanation": _explanation(modalities, classes),
         "provenance": _provenance(name),
     }
@@ -233,16 +240,6 @@ def _selection(modalities: Sequence[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def recommended(modalities: Sequence[str], verdict: str) -> str:
-    """Return the model that a verdict names.
-
-    Example:
-        >>> recommended(("text", "audio"), "one_modality")
-        'unimodal:text'
-    """
-    return {"fusion": "early_fusion", "late_fusion": "late_fusion"}.get(verdict, f"unimodal:{modalities[0]}")
-
-
 def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) -> dict[str, Any]:
     best = f"unimodal:{modalities[0]}"
     gain = {"fusion": 0.04, "late_fusion": -0.005, "one_modality": 0.001}[verdict]
@@ -259,53 +256,11 @@ def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) 
     }  # fmt: skip
 
 
-def _scores(value: float, width: float = 0.03) -> dict[str, float]:
-    return {"value": value, "low": value - width, "high": value + width}
-
-
-def _evaluation(
-    modalities: Sequence[str], classes: Sequence[str], verdict: str, n: int, *, grouped: bool
-) -> dict[str, Any]:
-    late, gain = 0.78, {"fusion": 0.04, "late_fusion": 0.005, "one_modality": 0.001}[verdict]
-    single = 0.75 if verdict != "one_modality" else 0.779
-    value = {"late_fusion": late, "early_fusion": late + gain}
-    value |= {f"unimodal:{m}": single - 0.05 * i for i, m in enumerate(modalities)}
-    best, models = recommended(modalities, verdict), []
-    for k, (key, score) in enumerate(value.items()):
-        names = [key.partition(":")[2]] if ":" in key else list(modalities)
-        difference = None if key == "late_fusion" else {"to": "late_fusion", **_scores(score - late, 0.02)}
-        models.append({"model": key, "modalities": names, "n_parameters": 5_000 + 997 * k, "flops": 21_000 + 100 * k,
-                       "metrics": {"accuracy": _scores(score), "f1_macro": _scores(score - 0.01)},
-                       "difference": difference, "recommended": key == best})  # fmt: skip
-    bins = [{"confidence": c, "accuracy": c - 0.04, "low": c - 0.08, "high": c + 0.0, "n": round(n * c / 10)}
-            for c in (0.45, 0.55, 0.65, 0.75, 0.85, 0.95)]  # fmt: skip
-    return {
-        "metric": "accuracy", "higher_is_better": True, "majority_rate": 1.2 / len(classes),
-        "protocol": {"kind": "folds" if grouped else "split", "n_folds": 5, "seeds": [0, 1, 2], "n_rows": n,
-                     "n_groups": 10 if grouped else None, "interval": "leave one group out"},
-        "models": models, "subsets": _subsets(modalities, late, single),
-        "calibration": {"model": best, "ece": 0.04, "brier": 0.25, "log_loss": 0.52, "bins": bins},
-    }  # fmt: skip
-
-
-def _subsets(modalities: Sequence[str], late: float, single: float) -> list[dict[str, Any]]:
-    found = []
-    for size in range(len(modalities), 0, -1):
-        for present in itertools.combinations(modalities, size):
-            gone = sum(0.03 + 0.01 * i for i, m in enumerate(modalities) if m not in present)
-            trained = (
-                late if size == len(modalities) else single - 0.05 * modalities.index(present[0]) if size == 1 else None
-            )
-            found.append({"present": list(present), "absent_at_test": _scores(max(late - gone, 0.2)),
-                          "trained_on": None if trained is None else _scores(trained)})  # fmt: skip
-    return found
-
-
 def _explanation(modalities: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
     share = {m: 0.30 / (i + 1) for i, m in enumerate(modalities)}
     return {
         "model": "early_fusion", "modalities": list(modalities), "majority_rate": 1.2 / len(classes),
-        "shapley": {"overall": {m: _scores(v, 0.02) for m, v in share.items()},
+        "shapley": {"overall": {m: scores(v, 0.02) for m, v in share.items()},
                     "by_class": [{"label": c, "values": {m: v * (1 - 0.02 * (k % 5)) for m, v in share.items()}}
                                  for k, c in enumerate(classes)]},
         "permutation": {m: {"drop": v / 2, "low": v / 2 - 0.01, "high": v / 2 + 0.01} for m, v in share.items()},

@@ -95,6 +95,37 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(k * step, 10) for k in range(first, last + 1)]
 
 
+@dataclass(frozen=True)
+class LogScale:
+    """A map from positive values to pixels in which equal factors take equal room."""
+
+    low: float
+    high: float
+    left: float
+    right: float
+
+    def __call__(self, value: float) -> float:
+        """Return the pixel of `value`."""
+        low, high = math.log10(self.low), math.log10(self.high)
+        return self.left + (math.log10(value) - low) / ((high - low) or 1.0) * (self.right - self.left)
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Return values 1, 2, 5 times a power of ten (or powers alone) within [low, high], at most `most` of them.
+
+    Example:
+        >>> log_ticks(900, 25_000), log_ticks(1, 1e6, most=4)
+        ([1000.0, 2000.0, 5000.0, 10000.0, 20000.0], [1.0, 100.0, 10000.0, 1000000.0])
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = [(m, k) for k in range(first, last + 1) for m in (1.0, 2.0, 5.0)]
+    found = [m * 10.0**k for m, k in steps if low * (1 - 1e-9) <= m * 10.0**k <= high * (1 + 1e-9)]
+    if len(found) <= most:
+        return found
+    powers = [10.0**k for k in range(first, last + 1) if low * (1 - 1e-9) <= 10.0**k <= high * (1 + 1e-9)]
+    return powers[:: math.ceil(len(powers) / most)]
+
+
 def tick_decimals(values: Sequence[float]) -> int:
     """Return how many decimals tell these ticks apart.
 
@@ -183,12 +214,12 @@ class Drawing:
 
     def path(
         self, points: Sequence[tuple[float, float]], stroke: str | None, width: float = 1, *, dash: str = "",
-        fill: str | None = None, title: str | None = None, closed: bool = False,
+        fill: str | None = None, title: str | None = None, closed: bool = False, opacity: float | None = None,
     ) -> None:  # fmt: skip
         """Add a line through the points."""
         steps = "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in points)
         self._add("path", f'd="M{steps}{"Z" if closed else ""}"', fill=fill, stroke=stroke, width=width, dash=dash,
-                  title=title, extra='stroke-linejoin="round"')  # fmt: skip
+                  opacity=opacity, title=title, extra='stroke-linejoin="round"')  # fmt: skip
 
     def dot(
         self, x: float, y: float, radius: float, colour: str, *, hollow: bool = False, title: str | None = None

@@ -142,6 +142,14 @@ class Folded:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A panel for measured time and memory: they lie beside the page, in `path`, and the reader opens that file."""
+
+    path: str
+    kind: str = field(default="measured", init=False)
+
+
+@dataclass(frozen=True)
 class Empty:
     """A dashed box: what is missing, and why."""
 
@@ -173,7 +181,9 @@ class References:
     kind: str = field(default="references", init=False)
 
 
-Block = Figure | Table | Heading | Paragraph | Reasons | Wide | Folded | Empty | Commands | Pairs | References
+Block = (
+    Figure | Table | Heading | Paragraph | Reasons | Wide | Folded | Measured | Empty | Commands | Pairs | References
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from mmcore.reporting.facts import Estimate
 from mmcore.reporting.figures.axis import dot_on_interval
 from mmcore.reporting.metrics import Metric
 
-_WIDTH, _HEIGHT = 150, 18
+_WIDTH, _HEIGHT = 104, 18
 
 
 def draw(difference: Estimate, extent: tuple[float, float], metric: Metric, identity: str) -> Markup:

@@ -11,9 +11,16 @@ from mmcore.reporting import format as fmt
 from mmcore.reporting import svg
 
 
-def draw(bins: Sequence[Mapping[str, Any]], samples: str, width: int, identity: str, css: str = "") -> Markup:
-    """Return the reliability figure; empty bins are not drawn."""
+def draw(
+    bins: Sequence[Mapping[str, Any]], samples: str, width: int, identity: str, css: str = "", *,
+    before: Sequence[Mapping[str, Any]] = (),
+) -> Markup:  # fmt: skip
+    """Return the reliability figure; empty bins are not drawn.
+
+    `before` are the bins before temperature scaling: hollow, joined by a line, without intervals.
+    """
     found = [entry for entry in bins if entry["n"]]
+    earlier = [entry for entry in before if entry["n"]]
     drawing = svg.Drawing(width, 420)
     across = svg.Scale(0, 100, 36, width - 12)
     up = svg.Scale(0, 100, 310, 22)
@@ -24,6 +31,11 @@ def draw(bins: Sequence[Mapping[str, Any]], samples: str, width: int, identity: 
         text, anchor = (f"100{fmt.NBSP}%", "end") if value == 100 else (str(value), "middle")
         drawing.text(across(value) + (12 if value == 100 else 0), 396, text, colour="ink3", anchor=anchor)
     drawing.line(across(0), up(0), across(100), up(100), "null", dash="4 3")
+    joined = [(across(100 * entry["confidence"]), up(100 * entry["accuracy"])) for entry in earlier]
+    if len(joined) > 1:
+        drawing.path(joined, "null", 1.2)
+    for entry, (x, y) in zip(earlier, joined):
+        drawing.dot(x, y, 4.5, "null", hollow=True, title=f"before scaling, {_bin_text(entry)}")
     for entry in found:
         x, title = across(100 * entry["confidence"]), _bin_text(entry)
         if entry.get("low") is not None and entry.get("high") is not None:
@@ -36,7 +48,7 @@ def draw(bins: Sequence[Mapping[str, Any]], samples: str, width: int, identity: 
         drawing.rect(across(100 * entry["confidence"]) - 5, 378 - height, 10, height, "null", title=_bin_text(entry))
     drawing.line(across(0), 378, across(100), 378, "null")
     drawing.text(width, 414, "stated probability", colour="ink3", anchor="end")
-    return drawing.render(identity, label(found), css)
+    return drawing.render(identity, label(found, earlier), css)
 
 
 def _bin_text(entry: Mapping[str, Any]) -> str:
@@ -46,6 +58,7 @@ def _bin_text(entry: Mapping[str, Any]) -> str:
     )
 
 
-def label(bins: Sequence[Mapping[str, Any]]) -> str:
+def label(bins: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the figure in words."""
-    return f"Share that is right against stated probability. {'; '.join(_bin_text(entry) for entry in bins)}."
+    text = f"Share that is right against stated probability. {'; '.join(_bin_text(entry) for entry in bins)}."
+    return text + f" Before scaling: {'; '.join(_bin_text(entry) for entry in before)}." * bool(before)

@@ -1,21 +1,25 @@
-"""Which modality may fail: a matrix of dots for the set at the left, its scores at the right.
+"""Which modality may fail: the set as a row of dots, its scores on a scale, and both scores as shaded cells.
 
-Filled: a model trained on just this set. Hollow: the recommended fusion model, the rest of the modalities dropped at
-test time. Rows by the size of the set, then in the order of the modalities.
+Never collected (filled): a model trained on just this set. Absent at test (hollow): one fusion model, the rest of the
+modalities taken away at test time. A darker cell is a better score. Rows by the size of the set, then in the order of
+the modalities.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from markupsafe import Markup
 
 from mmcore.reporting import svg
-from mmcore.reporting.facts import Facts, Subset
+from mmcore.reporting.facts import Estimate, Facts, Subset
 from mmcore.reporting.figures.axis import axis, dot_on_interval, value_range
 from mmcore.reporting.figures.reach import set_name
 from mmcore.reporting.format import capital
 
 MOST = 31
 _COLUMN = 22
+_DARKEST = 0.32  # text in ink keeps 4.5:1 on it, in both themes
 
 
 def shown(facts: Facts) -> tuple[Subset, ...]:
@@ -32,44 +36,65 @@ def shown(facts: Facts) -> tuple[Subset, ...]:
     return tuple(subset for subset in facts.subsets if subset.present in best)
 
 
-def _texts(facts: Facts, subset: Subset) -> tuple[str, str]:
-    number = facts.metric.number
-    return (
-        number(subset.trained.value) if subset.trained else "–",
-        number(subset.dropped.value) if subset.dropped else "–",
-    )
+def shade(facts: Facts, value: float) -> float:
+    """Return how dark a cell is, from 0 at the worst score that is shown to 1 at the best."""
+    found = [e.value for s in shown(facts) for e in (s.trained, s.dropped) if e is not None]
+    low, high = min(found), max(found)
+    share = (value - low) / (high - low) if high > low else 1.0
+    return share if facts.metric.higher_is_better else 1.0 - share
 
 
-def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
-    """Return the figure of subsets."""
+@dataclass(frozen=True)
+class _Layout:
+    """Where the columns stand: the scale, and the two cells at the right."""
+
+    narrow: bool
+    head: float
+    step: float
+    cell: float
+    scale: svg.Scale
+    cells: tuple[float, float]
+
+
+def _layout(facts: Facts, width: int, majority: float | None) -> _Layout:
     found, narrow, factor = shown(facts), width < 500, facts.metric.factor
-    n, step = len(facts.modalities), 44 if narrow else 34
-    majority = (facts.result("evaluation") or {}).get("majority_rate") if facts.metric.key == "accuracy" else None
+    n = len(facts.modalities)
     # On a phone the names stand above the scale, so the word "majority" needs a line of its own.
-    head = 15 * n + (26 if narrow and majority is not None else 12)
-    left = 8 if narrow else min(n * _COLUMN + 186, 340)
-    drawing = svg.Drawing(width, head + step * len(found) + 26)
-    ends: list[float | None] = []
+    head = max(15 * n + (26 if narrow and majority is not None else 12), 42.0)
+    longest = max((_text(facts, e) for subset in found for e in (subset.trained, subset.dropped)), key=len)
+    cell = max(46.0, svg.text_width(longest, 13) + 10)
+    if not narrow:
+        cell = max(cell, 64.0)
+    cells = (width - 2 * cell - 3, width - cell)
+    ends: list[float | None] = [None if majority is None else factor * majority]
     for subset in found:
         for e in (subset.trained, subset.dropped):
             ends += [] if e is None else [factor * e.value, factor * (e.value if e.low is None else e.low),
                                           factor * (e.value if e.high is None else e.high)]  # fmt: skip
-    ends.append(None if majority is None else factor * majority)
-    scale = svg.Scale(*value_range(ends, zero=False), left, width - (14 if narrow else 110))
-    bottom = head + step * len(found)
-    axis(drawing, scale, head - 4, bottom, unit="%" if facts.metric.share else facts.metric.unit, zero=False)
+    names = max(svg.text_width(set_name(facts, subset.present), 13) for subset in found)
+    left, right = (8.0, width - 14.0) if narrow else (min(n * _COLUMN + 32 + names, 340.0), cells[0] - 22)
+    scale = svg.Scale(*value_range(ends, zero=False), left, right)
+    step = 46.0 if narrow else 34.0 if len(found) <= 7 else 28.0
+    return _Layout(narrow, head, step, cell, scale, cells)
+
+
+def _text(facts: Facts, estimate: Estimate | None) -> str:
+    return "–" if estimate is None else facts.metric.number(estimate.value)
+
+
+def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
+    """Return the figure of subsets."""
+    found, majority = shown(facts), facts.majority_rate
+    at = _layout(facts, width, majority)
+    bottom = at.head + at.step * len(found)
+    drawing = svg.Drawing(width, bottom + 26)
+    axis(drawing, at.scale, at.head - 4, bottom, unit="%" if facts.metric.share else facts.metric.unit, zero=False,
+         most=6 if at.narrow or at.scale.right - at.scale.left > 240 else 4)  # fmt: skip
+    _heads(drawing, facts, at)
     if majority is not None:
-        x = scale(factor * majority)
-        drawing.line(x, head - 4, x, bottom, "null", dash="2 3")
-        anchor = "start" if x - scale.left < 60 else "middle"
-        clear = n * _COLUMN + 4 if narrow and anchor == "start" else 0  # right of the lines that the names hang on
-        drawing.text(max(x, clear), head - 10, "majority", colour="ink3", anchor=anchor)
-    _heads(drawing, facts, head)
-    if not narrow:
-        drawing.text(width, head - 10, "trained · dropped", anchor="end")
+        _majority(drawing, facts, at, bottom, majority)
     for i, subset in enumerate(found):
-        y = head + i * step + (28 if narrow else 17)
-        _row(drawing, facts, subset, scale, y, narrow)
+        _row(drawing, facts, subset, at, at.head + i * at.step)
     return drawing.render(identity, label(facts), css)
 
 
@@ -77,39 +102,69 @@ def label(facts: Facts) -> str:
     """Return the figure in words."""
     rows = []
     for subset in shown(facts):
-        trained, dropped = _texts(facts, subset)
-        rows.append(f"{set_name(facts, subset.present)}: trained on it {trained}, the rest dropped {dropped}")
-    return f"{capital(facts.metric.words)} for each set that is present. {'; '.join(rows)}."
+        trained, dropped = _text(facts, subset.trained), _text(facts, subset.dropped)
+        rows.append(f"{set_name(facts, subset.present)}: absent at test {dropped}, never collected {trained}")
+    return f"{capital(facts.metric.words)} where only these are present and the rest is missing. {'; '.join(rows)}."
 
 
-def _heads(drawing: svg.Drawing, facts: Facts, head: float) -> None:
+def _majority(drawing: svg.Drawing, facts: Facts, at: _Layout, bottom: float, rate: float) -> None:
+    x = at.scale(facts.metric.factor * rate)
+    drawing.line(x, at.head - 4, x, bottom, "null", dash="2 3")
+    anchor = "start" if x - at.scale.left < 60 else "middle"
+    # Right of the lines that the names hang on.
+    clear = len(facts.modalities) * _COLUMN + 4 if at.narrow and anchor == "start" else 0
+    drawing.text(max(x, clear), at.head - 10, "majority", colour="ink3", anchor=anchor)
+
+
+def _heads(drawing: svg.Drawing, facts: Facts, at: _Layout) -> None:
+    room = at.cells[0] - 30 if at.narrow else 150
     for i, name in enumerate(facts.modalities):
         x, y = 10 + i * _COLUMN, 11 + 15 * i
-        drawing.line(x, y + 4, x, head - 4, "line")
-        drawing.name(x - 4, y, name, 150)
+        drawing.line(x, y + 4, x, at.head - 4, "line")
+        drawing.name(x - 4, y, name, max(40.0, min(150.0, room - i * _COLUMN)))
+    for left, words in zip(at.cells, (("absent", "at test"), ("never", "collected"))):
+        for line, word in enumerate(words):
+            drawing.text(left + at.cell / 2, at.head - 24 + 14 * line, word, size=11.5, colour="ink2", anchor="middle")
 
 
-def _row(drawing: svg.Drawing, facts: Facts, subset: Subset, scale: svg.Scale, y: float, narrow: bool) -> None:
-    at = y - 16 if narrow else y
+def _row(drawing: svg.Drawing, facts: Facts, subset: Subset, at: _Layout, top: float) -> None:
+    y = top + (at.step - 14 if at.narrow else at.step / 2)
+    line = y - 17 if at.narrow else y
     places = [10 + i * _COLUMN for i, name in enumerate(facts.modalities) if name in subset.present]
     if len(places) > 1:
-        drawing.line(places[0], at, places[-1], at, "ink", 1.5)
+        drawing.line(places[0], line, places[-1], line, "ink", 1.5)
     for i, name in enumerate(facts.modalities):
         present = name in subset.present
-        drawing.dot(10 + i * _COLUMN, at, 5.5, "ink" if present else "null", hollow=not present)
-    trained, dropped = _texts(facts, subset)
+        drawing.dot(10 + i * _COLUMN, line, 5.5, "ink" if present else "null", hollow=not present)
     start = len(facts.modalities) * _COLUMN + 10
     name = set_name(facts, subset.present)
-    numbers = f"{trained} · {dropped}"
-    room = (drawing.width - svg.text_width(numbers, 13) if narrow else scale.left) - start - 6
-    drawing.name(start, at + 4, name, room, size=13, colour="ink", bold=True)
-    drawing.text(drawing.width, at + 4, numbers, size=13, colour="ink", anchor="end", bold=True)
+    room = (at.cells[0] if at.narrow else at.scale.left) - start - 8
+    drawing.name(start, line + 4, name, room, size=13, colour="ink", bold=True)
+    height = 24 if at.narrow else at.step - 3
+    _cell(drawing, facts, subset.dropped, at.cells[0], line - height / 2, at.cell, height, f"Absent at test, {name}")
+    _cell(drawing, facts, subset.trained, at.cells[1], line - height / 2, at.cell, height, f"Never collected, {name}")
     factor = facts.metric.factor
-    if subset.trained and subset.dropped:
-        drawing.line(scale(factor * subset.trained.value), y, scale(factor * subset.dropped.value), y, "null")
+    apart = (4.5 if at.narrow else 5.5) if subset.trained and subset.dropped else 0.0
     if subset.trained:
-        title = f"Trained on {name}: {trained}"
-        dot_on_interval(drawing, scale, y, subset.trained.scaled(factor), "ink", radius=5, title=title)
+        title = f"Trained on {name}: {_text(facts, subset.trained)}"
+        dot_on_interval(drawing, at.scale, y + apart, subset.trained.scaled(factor), "ink", radius=4.5, title=title)
     if subset.dropped:
-        title = f"The rest dropped: {dropped}"
-        dot_on_interval(drawing, scale, y, subset.dropped.scaled(factor), "ink", radius=5, hollow=True, title=title)
+        title = f"The rest absent at test: {_text(facts, subset.dropped)}"
+        scaled = subset.dropped.scaled(factor)
+        dot_on_interval(drawing, at.scale, y - apart, scaled, "ink", radius=4.5, hollow=True, title=title)
+
+
+def _cell(
+    drawing: svg.Drawing, facts: Facts, estimate: Estimate | None, x: float, y: float, width: float, height: float,
+    words: str,
+) -> None:  # fmt: skip
+    middle, base = x + width / 2, y + height / 2 + 4.5
+    if estimate is None:
+        drawing.rect(x, y, width, height, None, stroke="line", title=f"{words}: not measured")
+        drawing.text(middle, base, "–", size=13, colour="ink3", anchor="middle")
+        return
+    ends = f" {facts.metric.interval(estimate.low, estimate.high)}" if estimate.low is not None else ""
+    title = f"{words}: {facts.metric.value(estimate.value)}{ends}"
+    opacity = round(0.03 + (_DARKEST - 0.03) * shade(facts, estimate.value), 3)
+    drawing.rect(x, y, width, height, "ink", opacity=opacity, title=title)
+    drawing.text(middle, base, _text(facts, estimate), size=13, colour="ink", anchor="middle", bold=True)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from mmcore.reporting import format as fmt
-from mmcore.reporting.facts import Estimate, Facts
+from mmcore.reporting.facts import Estimate, Facts, model_words
 from mmcore.reporting.figures import subsets
 from mmcore.reporting.figures.reach import set_name
+from mmcore.reporting.sections import noise
 from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import NARROW, WIDE
-from mmcore.reporting.view import Block, Cell, Column, Empty, Figure, Folded, Paragraph, Source, Table, number_head
-
-NOISE = "Noise is not tested yet: this version only drops whole modalities."
+from mmcore.reporting.view import Block, Cell, Column, Empty, Figure, Folded, Source, Table, number_head
 
 
 def blocks(facts: Facts) -> tuple[Block, ...]:
-    """Return the blocks of the section; noise, which is not measured yet, is named in one line."""
-    noise = Paragraph(NOISE, quiet=True)
+    """Return the blocks of the section: sets of modalities, then noise."""
+    return *_subsets(facts), *noise.blocks(facts)
+
+
+def _subsets(facts: Facts) -> tuple[Block, ...]:
     if not facts.subsets:
-        return Empty(f"no subsets: {facts.reasons.get('evaluation') or 'the evaluation holds none.'}"), noise
+        return (Empty(f"no subsets: {facts.reasons.get('evaluation') or 'the evaluation holds none.'}"),)
     unit = f"{fmt.capital(facts.metric.words)} on held-out rows, intervals as lines"
     folded = len(subsets.shown(facts)) < len(facts.subsets)
     unit += f"; the {subsets.MOST} best of {len(facts.subsets)} sets" if folded else ""
@@ -29,16 +31,22 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         wide=subsets.draw(facts, WIDE, "subsets-w", "wide"),
         narrow=subsets.draw(facts, NARROW, "subsets-n", "narrow"),
         key=(
-            ("o", f"model trained on just these {facts.nouns.modalities}"),
-            ("h", "fusion model, the rest dropped at test time"),
+            ("h", f"absent at test: {_masked(facts)}, the rest taken away"),
+            ("o", f"never collected: a model trained on just these {facts.nouns.modalities}"),
         ),
         means=meanings.subsets(facts),
         table=None if folded else table,
         source=Source("learn", "flows/evaluate.py", "mmcore/evaluation"),
         note=f"Filled circles at the left mark the {facts.nouns.modalities} that are present. "
-        "Rows are sorted by the size of the set.",
+        "Rows are sorted by the size of the set. A darker cell is a better score.",
     )
-    return (figure, Folded(f"All {len(facts.subsets)} sets", table), noise) if folded else (figure, noise)
+    return (figure, Folded(f"All {len(facts.subsets)} sets", table)) if folded else (figure,)
+
+
+def _masked(facts: Facts) -> str:
+    """The one model that is tested with modalities taken away."""
+    key = (facts.result("evaluation") or {}).get("masked_model")
+    return model_words(key) if key else "the fusion model"
 
 
 def _table(facts: Facts) -> Table:
@@ -49,10 +57,19 @@ def _table(facts: Facts) -> Table:
             return Cell("–")
         return Cell(metric.number(estimate.value), quiet=metric.interval(estimate.low, estimate.high))
 
-    rows = tuple((Cell(set_name(facts, s.present)), cell(s.trained), cell(s.dropped)) for s in facts.subsets)
+    rows = tuple(
+        (
+            Cell(set_name(facts, s.present)),
+            cell(s.dropped),
+            cell(s.trained),
+            Cell(model_words(s.trained_model) if s.trained and s.trained_model else "–"),
+        )
+        for s in facts.subsets
+    )
     heads = (
         Column("Present"),
-        number_head(f"Trained on it: {metric.column}"),
-        number_head(f"Rest dropped: {metric.column}"),
+        number_head(f"Absent at test: {metric.column}"),
+        number_head(f"Never collected: {metric.column}"),
+        Column("Trained on just these"),
     )
     return Table("Scores for each set of modalities", heads, rows)

@@ -6,23 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmcore.reporting import format as fmt
-from mmcore.reporting.facts import Facts, Model, model_name, model_words
-from mmcore.reporting.figures import difference
+from mmcore.reporting.facts import Facts, model_name, model_words
+from mmcore.reporting.sections import cost, model_table, slices
 from mmcore.reporting.sentences.verdict import ended, ordered_comparisons, synergy_text
-from mmcore.reporting.view import (
-    FAILED,
-    Block,
-    Cell,
-    Column,
-    Empty,
-    Folded,
-    Paragraph,
-    Reasons,
-    Source,
-    Table,
-    Wide,
-    number_head,
-)
+from mmcore.reporting.view import Block, Cell, Column, Empty, Folded, Reasons, Table, number_head
 
 
 def blocks(facts: Facts) -> tuple[Block, ...]:
@@ -31,14 +18,9 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         return (Empty(f"no model: {facts.reasons.get('evaluation') or 'the evaluation holds none.'}"),)
     reasons = _reasons(facts)
     found: list[Block] = [Reasons(reasons)] if reasons else []
-    found.append(Wide("t-models", "Table 1. All models", _table(facts), _source(facts)))
-    found.append(
-        Paragraph(
-            "Differences are paired: same rows, same folds, same seeds. "
-            "A filled dot means that the interval excludes zero.",
-            quiet=True,
-        )
-    )
+    found += model_table.blocks(facts)
+    found += cost.blocks(facts)
+    found += slices.blocks(facts)
     comparisons = ordered_comparisons(facts)
     if comparisons:
         found.append(Folded("The comparisons on validation that decided", _comparisons(facts, comparisons)))
@@ -87,81 +69,6 @@ def _compared(facts: Facts, comparison: Mapping[str, Any]) -> str:
         return f"{first} against {second}: {gain}; there is no interval."
     sure = "the interval excludes zero" if low > 0 or high < 0 else "the interval holds zero"
     return f"{first} against {second}: {gain} {metric.interval(low, high)}; {sure}."
-
-
-def _source(facts: Facts) -> Source:
-    protocol = (facts.result("evaluation") or {}).get("protocol") or {}
-    parts = []
-    if protocol.get("seeds"):
-        parts.append(f"mean of {fmt.counted(len(protocol['seeds']), 'seed')}")
-    if protocol.get("kind") == "folds" and protocol.get("n_folds"):
-        parts.append(fmt.counted(protocol["n_folds"], "fold"))
-    if protocol.get("interval"):
-        parts.append(str(protocol["interval"]))
-    return Source("learn", "flows/evaluate.py", "mmcore/evaluation", ", ".join(parts))
-
-
-def _table(facts: Facts) -> Table:
-    metric = facts.metric
-    ends = [
-        v
-        for m in facts.models
-        if m.difference
-        for v in (m.difference.low, m.difference.high, m.difference.value)
-        if v is not None
-    ]
-    extent = (min(ends, default=0.0), max(ends, default=0.0))
-    extra = [
-        key
-        for key in ("balanced_accuracy", "f1_macro")
-        if key != metric.key and any(key in m.metrics for m in facts.models)
-    ]
-    unit = f", {metric.difference_unit}" if metric.difference_unit else ""
-    heads = [Column("Model"), number_head(metric.column), number_head(f"Difference to late fusion{unit}"),
-             Column("Difference drawn", sortable=False, hidden=True)]  # fmt: skip
-    heads += [
-        number_head({"f1_macro": "Macro F1, %", "balanced_accuracy": "Balanced accuracy, %"}[key]) for key in extra
-    ]
-    heads += [number_head("Parameters"), number_head("Operations")]
-    rows = tuple(_row(facts, model, extent, extra, i) for i, model in enumerate(facts.models))
-    marked = next((i for i, model in enumerate(facts.models) if model.recommended), None)
-    return Table("Models compared", tuple(heads), rows, sortable=True, marked=marked)
-
-
-def _row(facts: Facts, model: Model, extent: tuple[float, float], extra: list[str], index: int) -> tuple[Cell, ...]:
-    metric = facts.metric
-    name = Cell(model.name, tag="recommended" if model.recommended else "")
-    size = Cell(
-        "–" if model.n_parameters is None else fmt.magnitude(model.n_parameters), value=_sort(model.n_parameters)
-    )
-    work = Cell("–" if model.flops is None else fmt.magnitude(model.flops), value=_sort(model.flops))
-    if model.score is None:
-        return name, Cell(status=FAILED, value="x"), Cell(quiet=model.reason or "", span=2 + len(extra)), size, work
-    score = Cell(
-        metric.number(model.score.value),
-        quiet=metric.interval(model.score.low, model.score.high),
-        value=_sort(model.score.value),
-    )
-    if model.difference is None:
-        reference = model.key == "late_fusion"
-        middle = (Cell(quiet="reference" if reference else "not compared", value="0" if reference else "x"), Cell())
-    else:
-        middle = (
-            Cell(metric.signed(model.difference.value), value=_sort(model.difference.value),
-                 quiet=metric.interval(model.difference.low, model.difference.high, signed=True)),
-            Cell(drawing=difference.draw(model.difference, extent, metric, f"difference-{index}")),
-        )  # fmt: skip
-    others = tuple(
-        Cell(fmt.number(100 * model.metrics[key].value, 1), value=_sort(model.metrics[key].value))
-        if key in model.metrics
-        else Cell("–", value="x")
-        for key in extra
-    )
-    return (name, score, *middle, *others, size, work)
-
-
-def _sort(value: float | None) -> str:
-    return "x" if value is None else repr(float(value))
 
 
 def _comparisons(facts: Facts, comparisons: Sequence[Mapping[str, Any]]) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import ATOMS, Estimate, Facts, Pair, Subset
 from mmcore.reporting.figures import reach as reach_figure
+from mmcore.reporting.measured import scaling_of
 from mmcore.reporting.sentences.verdict import change, improvement, stopping_check, synergy_text, verdict_of
 
 
@@ -184,8 +185,11 @@ def trust(facts: Facts) -> Answer:
         return Answer(
             "Not measured.", facts.reasons.get("evaluation") or "The recommended model states no probabilities."
         )
-    error = calibration["ece"]
+    error, scaling = calibration["ece"], scaling_of(facts)
+    after = scaling["after"]["ece"] if scaling else error
     claim = "Yes, closely." if error <= 0.02 else "Roughly." if error <= 0.05 else "No, not as they stand."
+    if after <= 0.02 < error:
+        claim = "Yes, after temperature scaling."
     bins = [b for b in calibration["bins"] if b["n"]]
     total = sum(b["n"] for b in bins)
     lean = sum(b["n"] * (b["confidence"] - b["accuracy"]) for b in bins) / total if total else 0.0
@@ -193,6 +197,8 @@ def trust(facts: Facts) -> Answer:
     if abs(lean) > 0.01:
         direction = "sure" if lean > 0 else "unsure"
         evidence += f"; on average the model is too {direction} by {fmt.number(100 * abs(lean), 1)}{fmt.NBSP}points"
+    if fmt.number(after, 3) != fmt.number(error, 3):
+        evidence += f". After temperature scaling the error is {fmt.number(after, 3)}"
     return Answer(claim, f"{evidence}.")
 
 

@@ -13,6 +13,14 @@ var text=all.every(function(o){return isNaN(o.n)}),up=was?was==='descending':tex
 [].forEach.call(hs,function(o){o.removeAttribute('aria-sort')});th.setAttribute('aria-sort',up?'ascending':'descending');
 all.sort(function(p,q){var a=isNaN(p.n),b=isNaN(q.n);return (text?g*(p.s<q.s?-1:p.s>q.s?1:0):a!==b?a-b:a?0:g*(p.n-q.n))||p.k-q.k}).forEach(function(o){tb.tBodies[0].appendChild(o.q)})}})});
 d.querySelectorAll('.copy').forEach(function(c){c.onclick=function(){var p=d.getElementById(c.getAttribute('data-for'));if(navigator.clipboard)navigator.clipboard.writeText(p.textContent).then(function(){c.textContent='Copied'})}});
+d.querySelectorAll('.measured input').forEach(function(i){i.onchange=function(){var out=i.closest('details').querySelector('[role=status]'),f=i.files[0];if(!f)return;f.text().then(function(t){
+var c,s={};try{c=JSON.parse(t)}catch(e){c=null}out.textContent='';
+if(!c||typeof c.seconds!=='object'||!c.seconds){out.textContent='This file holds no measured time.';return}
+Object.keys(c.seconds).forEach(function(k){var v=c.seconds[k],m=k.split('-seed')[0];if(typeof v==='number')(s[m]=s[m]||[]).push(v)});
+function row(p,tag,a){var q=p.insertRow();a.forEach(function(x,k){var e=d.createElement(k?tag:'th');e.textContent=x;if(k)e.className='num';q.appendChild(e)})}
+var tb=d.createElement('table');row(tb.createTHead(),'th',['Model','Fits','Seconds in all','Seconds a fit']);var b=tb.createTBody();
+Object.keys(s).map(function(m){return [m,s[m].length,s[m].reduce(function(x,y){return x+y},0)]}).sort(function(x,y){return x[2]-y[2]}).forEach(function(r){row(b,'td',[r[0].replace(/[_-]/g,' '),r[1],r[2].toFixed(1),(r[2]/r[1]).toFixed(2)])});
+out.appendChild(tb);if(typeof c.peak_memory_mb==='number'){var p=d.createElement('p');p.textContent='Peak memory: '+Math.round(c.peak_memory_mb)+' MB.';out.appendChild(p)}})}});
 var tip=d.createElement('div');tip.className='tip';tip.hidden=true;tip.setAttribute('aria-hidden','true');d.body.appendChild(tip);
 d.querySelectorAll('svg .m').forEach(function(m){var s=m.querySelector('title');if(s){m.setAttribute('data-tip',s.textContent);m.removeChild(s)}});
 d.addEventListener('pointerover',function(e){var m=e.target.closest?e.target.closest('[data-tip]'):null;if(!m){tip.hidden=true;return}tip.textContent=m.getAttribute('data-tip');tip.hidden=false;var q=m.getBoundingClientRect(),w=tip.offsetWidth,h=tip.offsetHeight;var x=Math.max(8,Math.min(innerWidth-w-8,q.left+q.width/2-w/2)),y=q.top-h-8;if(y<4)y=q.bottom+8;tip.style.left=x+scrollX+'px';tip.style.top=y+scrollY+'px'});

@@ -233,6 +233,7 @@ def test_whether_the_data_can_be_trusted(change, claim):
 def test_whether_probabilities_hold(ece, claim):
     results = copy.deepcopy(two())
     results["evaluation"]["calibration"]["ece"] = ece
+    results["evaluation"]["temperature"] = None
     said = answers.trust(facts_of(results))
     assert said.claim == claim and f"too sure by 4.0{N}points" in said.evidence
     assert answers.trust(facts_of(nearly_empty())).claim == "Not measured."
