@@ -147,11 +147,11 @@ def _found(finished: Sequence[FrozenTrial]) -> Tuned:
         Trial(dict(trial.params), trial.value, "complete" if trial.value is not None else trial.user_attrs["state"])
         for trial in finished
     )
-    done = [(trial.metric, -number) for number, trial in enumerate(trials) if trial.metric is not None]
+    done = [(trial.metric, trial.options) for trial in trials if trial.metric is not None]
     if not done:
         raise InputError("n_trials", f"{len(trials)} trials that diverged", "one that does not", "Lower learning_rate.")
-    metric, number = max(done)
-    return Tuned(trials[-number].options, metric, trials)
+    metric, options = max(done, key=lambda each: each[0])  # the first of equals
+    return Tuned(options, metric, trials)
 
 
 @dataclass(frozen=True)

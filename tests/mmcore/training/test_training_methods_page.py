@@ -48,5 +48,11 @@ def test_the_page_names_every_method_once_and_no_other():
     assert sorted(named) == sorted(method.name for method in available_methods())
 
 
+def test_the_python_of_the_page_prints_what_it_says(capsys):
+    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    exec(compile(block, "methods.md", "exec"), {"__name__": "page"})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"^print\(.*\)  # (.*)$", block, re.M)
+
+
 if __name__ == "__main__":
     print(f"{composed()}\n\n{by_themselves()}")

@@ -51,6 +51,14 @@ def test_the_callers_own_options_come_first_and_the_best_is_never_worse():
     assert tuple(found.options) == TUNED
 
 
+def test_of_equal_trials_the_callers_own_wins(monkeypatch):
+    from mmcore.training import tuning
+
+    monkeypatch.setattr(tuning._Search, "_metric", lambda self, asked, seen: 0.5)
+    found = tuned(n_trials=4)
+    assert found.options == found.trials[0].options != found.trials[1].options
+
+
 def test_trials_lie_in_the_space():
     own = {"learning_rate": 1e-3, "weight_decay": 1e-2, "width": 16, "dropout": 0.0}
     space = search_space(own)
