@@ -25,8 +25,11 @@ def results(root, names=tuple(VALUES)):
         models = [{"model": m, "modalities": [m.partition(":")[2]] if ":" in m else ["x", "y"]} for m in VALUES[name]]
         (learn / "verdict.json").write_text(json.dumps({"best_unimodal": BEST[name]}))
         (learn / "evaluation.json").write_text(json.dumps({"metric": "accuracy", "models": models}))
-        rows = [{"dataset": name, "model": e["model"], "seed": None, "split": "test", "noise": None,
-                 "metric": "accuracy", "subset": "+".join(e["modalities"]), "value": VALUES[name][e["model"]]} for e in models]  # fmt: skip
+        common = {"dataset": name, "seed": None, "split": "test", "noise": None, "metric": "accuracy"}
+        rows = [
+            {**common, "model": e["model"], "subset": "+".join(e["modalities"]), "value": VALUES[name][e["model"]]}
+            for e in models
+        ]
         masked = [{**rows[-1], "subset": "x", "value": 0.0}, {**rows[-1], "noise": "x", "value": 0.0}]
         pd.DataFrame(rows + masked).to_parquet(learn / "scores.parquet")
     return root
