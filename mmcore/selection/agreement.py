@@ -1,0 +1,156 @@
+"""Agreement of the interactions in the data with those in a model's predictions.
+
+    alpha   = sum_I Ihat_data I_model,              Ihat = I / sum_I' I'                         (equation 3.6, bits)
+    shares  = 1 - 1/2 sum_I |Ihat_data - Ihat_model|                                              (in [0, 1])
+    captured = sum_I min(I_data, I_model) / sum_I I_data                                          (in [0, 1])
+
+Reference: thesis section 3.3.4. Equation 3.6 is no distance: a weighted sum of the model's atoms, which are not
+normalised, so it grows with the total information of the predictions and not with how well the atoms match: a model of
+equal atoms has alpha = sum I^2 / sum I, one with the same total in the data's largest atom alone has more. The two
+variants do not grow with it: `shares` is one less half the distance by which section 3.3.4 ranks datasets, 1 for equal
+shares and 0 for disjoint ones; `captured` is the part of the data's information that is there in the model under the
+same name, 1 where the model has as much of every atom. `shares` says nothing of how much a model knows, on purpose.
+
+Assumes atoms of one pair on the same rows and symbols (`quantify`). Nothing is clipped: a corrected atom below zero
+enters as it is, and then `shares` and `captured` may leave [0, 1]; atoms as counted never do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from mmcore.errors import InputError, unknown_name
+from mmcore.information.atoms import ATOMS
+
+Atoms = Mapping[str, float]
+
+_NOTHING = 1e-9  # bits: a sum of atoms below it is no information, and has no shares
+
+
+def _total(atoms: Atoms, argument: str) -> float:
+    missing = [name for name in ATOMS if name not in atoms]
+    values = [] if missing else [float(atoms[name]) for name in ATOMS]
+    total = sum(values)
+    if missing or not abs(total) < float("inf"):
+        received = f"no {', '.join(missing)}" if missing else f"{values}"
+        raise InputError(argument, received, "four finite atoms: " + ", ".join(ATOMS), "Pass `values` of an estimate.")
+    return total
+
+
+def shares(atoms: Atoms, *, argument: str = "atoms") -> dict[str, float]:
+    """Return Ihat: each atom over the sum of the four.
+
+    Args:
+        atoms: redundancy, unique1, unique2, synergy in bits.
+        argument: what to call them in a complaint.
+
+    Raises:
+        InputError: for a missing or infinite atom, or a sum that is not positive: without information no shares.
+
+    Example:
+        >>> shares({"redundancy": 0.5, "unique1": 0.0, "unique2": 0.0, "synergy": 1.5})["synergy"]
+        0.75
+    """
+    total = _total(atoms, argument)
+    if total <= _NOTHING:
+        received = f"atoms that sum to {total:.3g} bits"
+        raise InputError(argument, received, "information about the target", "Without information no atom has a share.")
+    return {name: float(atoms[name]) / total for name in ATOMS}
+
+
+def distance(first: Atoms, second: Atoms) -> float:
+    """Return sum |Ihat_first - Ihat_second|, the distance of datasets in section 3.3.4: 0 equal shares, 2 disjoint.
+
+    Raises:
+        InputError: as `shares`.
+
+    Example:
+        >>> xor = {"redundancy": 0.0, "unique1": 0.0, "unique2": 0.0, "synergy": 1.0}
+        >>> copy = {"redundancy": 0.0, "unique1": 1.0, "unique2": 1.0, "synergy": 0.0}
+        >>> distance(xor, xor), distance(xor, copy)
+        (0.0, 2.0)
+    """
+    one, other = shares(first, argument="first"), shares(second, argument="second")
+    return sum(abs(one[name] - other[name]) for name in ATOMS)
+
+
+def agreement(data: Atoms, model: Atoms) -> float:
+    """Return alpha(f, D) of equation 3.6 in bits, as printed.
+
+    Raises:
+        InputError: as `shares` for the data; for a missing or infinite atom of the model.
+
+    Example:
+        >>> data = {"redundancy": 0.25, "unique1": 0.0, "unique2": 0.0, "synergy": 0.75}
+        >>> agreement(data, data), agreement(data, {**data, "synergy": 1.75})
+        (0.625, 1.375)
+    """
+    _total(model, "model")
+    weights = shares(data, argument="data")
+    return sum(weights[name] * float(model[name]) for name in ATOMS)
+
+
+def normalised_agreement(data: Atoms, model: Atoms) -> float:
+    """Return 1 - distance / 2; 0 for a model whose predictions hold no information.
+
+    Raises:
+        InputError: as `shares` for the data; for a missing or infinite atom of the model.
+
+    Example:
+        >>> data = {"redundancy": 0.25, "unique1": 0.0, "unique2": 0.0, "synergy": 0.75}
+        >>> normalised_agreement(data, {name: 2 * value for name, value in data.items()})
+        1.0
+    """
+    shares(data, argument="data")
+    if _total(model, "model") <= _NOTHING:
+        return 0.0
+    return 1.0 - 0.5 * distance(data, model)
+
+
+def captured(data: Atoms, model: Atoms) -> float:
+    """Return the share of the data's information that the model has under the same names.
+
+    Raises:
+        InputError: as `agreement`.
+
+    Example:
+        >>> data = {"redundancy": 0.5, "unique1": 0.0, "unique2": 0.0, "synergy": 0.5}
+        >>> captured(data, {**data, "synergy": 0.0, "redundancy": 9.0})
+        0.5
+    """
+    _total(model, "model")
+    shares(data, argument="data")
+    return sum(min(float(data[name]), float(model[name])) for name in ATOMS) / _total(data, "data")
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """A measure of agreement: its name, function of (data, model), and what it means."""
+
+    name: str
+    measure: Callable[[Atoms, Atoms], float]
+    meaning: str
+
+
+AGREEMENTS = (
+    Agreement("as_defined", agreement, "equation 3.6, bits: grows with the information of the predictions"),
+    Agreement("normalised", normalised_agreement, "one less half the distance of the shares"),
+    Agreement("captured", captured, "share of the data's information that the model has under the same name"),
+)
+
+
+def find_agreement(name: str) -> Agreement:
+    """Return the measure called `name`.
+
+    Raises:
+        InputError: for an unknown name, with the valid ones.
+
+    Example:
+        >>> find_agreement("normalised").meaning
+        'one less half the distance of the shares'
+    """
+    for entry in AGREEMENTS:
+        if entry.name == name:
+            return entry
+    raise unknown_name("agreement", str(name), [entry.name for entry in AGREEMENTS])

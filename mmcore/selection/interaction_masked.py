@@ -1,0 +1,157 @@
+"""Outputs of a model with some modalities masked by those of other rows; its interactions beside the data's synergy.
+
+    v(A)(row i) = mean over background rows b of f( modalities of A from row i, all others from row b )
+
+Reference: Wenderoth et al. 2025, after Lundberg and Lee 2017 (marginal expectation). What is masked comes from one
+background row, so that masked modalities fit each other; they need not fit the kept ones (Hooker, Mentch and Zhou
+2021). The model never sees an absent modality, so it need not have been trained for that. Departure on purpose:
+background rows are drawn without replacement, each used equally often: with as many draws as background rows the
+expectation is exact, and an additive model has no interaction at any number of draws but for rounding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcore.data import Dataset
+from mmcore.errors import InputError
+from mmcore.evaluation.interval import Interval
+from mmcore.explain.shapley import MOST_MODALITIES, Subset
+from mmcore.seeds import stream
+from mmcore.selection.interaction import ModelInteraction
+from mmcore.selection.quantify import QuantifiedAtoms
+
+Float = NDArray[np.float64]
+
+
+def masked_outputs(
+    predict: Callable[[Dataset], Any],
+    ds: Dataset,
+    rows: Any,
+    *,
+    background: Any = None,
+    n_draws: int = 20,
+    seed: int = 0,
+) -> dict[Subset, Float]:
+    """Return every subset of the modalities -> outputs of `rows` with the others masked, for `model_interaction`.
+
+    Args:
+        predict: a dataset -> (n, C) or (n,) outputs of its rows: probabilities (the paper), or logits.
+        ds: the dataset.
+        rows: (n,) rows to explain.
+        background: (b,) rows that masked modalities come from; `rows` themselves when None.
+        n_draws: background rows for each row; at least b of them make the expectation exact. Costs
+            n_draws (2^M - 2) + 1 calls.
+        seed: of the order of the background.
+
+    Raises:
+        InputError: for one modality or more than ten, no row, no draw, or outputs of another length.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> bits = np.array([[0.0], [0.0], [1.0], [1.0]])
+        >>> ds = from_arrays({"a": bits, "b": bits[[0, 2, 1, 3]]}, labels=[0, 1, 1, 0], name="xor")
+        >>> found = masked_outputs(lambda d: np.abs(d["a"] - d["b"])[:, 0], ds, np.arange(4), n_draws=4)
+        >>> found[frozenset("a")].tolist(), found[frozenset()].tolist()
+        ([0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5])
+    """
+    names = ds.modalities
+    if not 2 <= len(names) <= MOST_MODALITIES:
+        received = f"{len(names)} modalities"
+        raise InputError("ds", received, f"2 to {MOST_MODALITIES}", "All 2^M subsets are needed; merge or leave out.")
+    chosen = np.asarray(rows)
+    pool = chosen if background is None else np.asarray(background)
+    if n_draws < 1 or not len(chosen) or not len(pool):
+        received = f"{len(chosen)} rows, {len(pool)} background rows, {n_draws} draws"
+        raise InputError("rows", received, "at least one of each", "Give rows to explain, and n_draws=20.")
+    kept = ds.select(chosen)
+    full = _checked(predict(kept), len(chosen))
+    everything = full if background is None else _checked(predict(ds.select(pool)), len(pool))
+    found: dict[Subset, Float] = {
+        frozenset(): np.broadcast_to(everything.mean(axis=0), full.shape).copy(),
+        frozenset(names): full,
+    }
+    subsets = [frozenset(s) for size in range(1, len(names)) for s in combinations(names, size)]
+    totals = {subset: np.zeros(full.shape) for subset in subsets}
+    generator = stream(seed, "masked outputs")
+    order = generator.permutation(len(pool))
+    shifts = generator.permutation(len(pool))[:n_draws]
+    for shift in shifts:
+        partner = ds.select(pool[order[(np.arange(len(chosen)) + shift) % len(pool)]])
+        for subset in subsets:
+            masked = [name for name in names if name not in subset]
+            mixed = kept.replace(
+                {name: partner[name] for name in masked}, presence={name: partner.presence(name) for name in masked}
+            )
+            totals[subset] += _checked(predict(mixed), len(chosen))
+    return {**found, **{subset: total / len(shifts) for subset, total in totals.items()}}
+
+
+def _checked(values: Any, n: int) -> Float:
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim not in (1, 2) or len(found) != n:
+        raise InputError("predict", f"shape {found.shape}", f"({n}, C) or ({n},)", "Return one row of outputs a row.")
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class InteractionPoint:
+    """One model in the figure: its share of interactions, and the synergy of its predictions where quantified, bits."""
+
+    model: str
+    share: Interval
+    prediction_synergy: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class InteractionFigure:
+    """Interaction in the models beside synergy in the data.
+
+    Attributes:
+        points: one a model, in the order given.
+        synergy, interval: of the data, bits; the interval None where none was drawn.
+        synergy_share: synergy over the sum of the four atoms, None where that is not positive.
+    """
+
+    points: tuple[InteractionPoint, ...]
+    synergy: float
+    interval: tuple[float, float] | None
+    synergy_share: float | None
+
+
+def beside_synergy(
+    interactions: Sequence[ModelInteraction],
+    data: QuantifiedAtoms,
+    predictions: Sequence[QuantifiedAtoms] | None = None,
+) -> InteractionFigure:
+    """Return the content of the figure "synergy in the data, interaction in the model".
+
+    Args:
+        interactions: of each model (of two modalities, or of all: the share knows no pair).
+        data: atoms of the labels, from `quantify`.
+        predictions: atoms of each model's predictions, in the order of `interactions`.
+
+    Raises:
+        InputError: for data that were refused, or as many predictions as there are not models.
+    """
+    if data.status == "refused":
+        raise InputError("data", f"a refused estimate: {data.reason}", "an estimate", "Estimate on more rows.")
+    if predictions is not None and len(predictions) != len(interactions):
+        received = f"{len(predictions)} for {len(interactions)} models"
+        raise InputError("predictions", received, "one a model", "Pass the same models in the same order.")
+    synergies: list[float | None] = [None] * len(interactions)
+    if predictions is not None:
+        synergies = [None if one.status == "refused" else one.values["synergy"] for one in predictions]
+    total = sum(data.values.values())
+    return InteractionFigure(
+        tuple(InteractionPoint(one.model, one.share, s) for one, s in zip(interactions, synergies, strict=True)),
+        data.values["synergy"],
+        None if data.interval is None else data.interval["synergy"],
+        data.values["synergy"] / total if total > 0 else None,
+    )
