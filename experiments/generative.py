@@ -1,8 +1,8 @@
 """Table 3.2 of the thesis: the ten synthetic sets, with their computed truth, chance levels and every estimator.
 
 The printed "truth" is what the generator was meant to do, scaled to the accuracy of the best model. What the sets hold
-can be computed (`experiments.generative_truth`), and it differs: the set called synergy holds 0.2 bit of redundancy,
-the mixed sets far less synergy than printed. Estimators are held against the computed truth; the printed rows (`cvx` in
+can be computed (`mmcore.data.worlds.generative_truth`), and it differs: the set called synergy holds 0.2 bit of
+redundancy, the mixed sets far less synergy than printed. Estimators are held against the computed truth; the printed rows (`cvx` in
 nats, `batch` and `truth` in bits) stand beside it in the record.
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.generative_truth import truth
 from experiments.record import Check, near, run
 from mmcore.data.worlds.generative import SETS, generate
+from mmcore.data.worlds.generative_truth import generative_truth
 from mmcore.information import pid
 from mmcore.information.atoms import ATOMS
 
@@ -50,7 +50,7 @@ def experiment(settings: Mapping[str, Any]) -> tuple[list[Check], dict[str, Any]
     checks: list[Check] = []
     results: dict[str, Any] = {}
     for name, row in SETS.items():
-        true = truth(row.ratios, n=settings["truth_rows"], seed=settings["seed"])
+        true = generative_truth(row.ratios, n=settings["truth_rows"], seed=settings["seed"]).atoms
         found = estimates(name, settings)
         largest = max(ATOMS, key=lambda atom: true[atom])
         disagree = []

@@ -4,8 +4,8 @@
 
 Every modality shows one symbol of each part that it has (`parts`); an embedding that an exact decoder can undo
 (`embedding`) turns symbols into vectors, sequences or images, so that information and Bayes accuracy of the data are
-those of the table. Without `merge` the label is the tuple of all components: the atoms of the world are then the sums of
-those of its parts, and its Bayes accuracies the products (Bertschinger et al. 2014: additivity over independent
+those of the table. Without `merge` the label is the tuple of all components: the atoms of the world are then the sums
+of those of its parts, and its Bayes accuracies the products (Bertschinger et al. 2014: additivity over independent
 systems). With `merge` several tuples are one class: a label that is no sum of anything, decomposed by the solver.
 
 Reference: ours. What the thesis's generators lack (section 3.3.1): mixing with zero mean, atoms known before any draw,
@@ -60,7 +60,7 @@ class ControlledWorld:
     modalities: tuple[str, ...] = ("alpha", "beta")
     layouts: tuple[str, ...] = ("vector",)
     merge: tuple[int, ...] | None = None
-    embedding: Embedding = Embedding()
+    embedding: Embedding = dataclasses.field(default_factory=Embedding)
 
     def __post_init__(self) -> None:
         for modality in self.modalities:
@@ -203,7 +203,7 @@ def subset_table(world: ControlledWorld, names: Sequence[str]) -> Float:
             same = np.unique(posterior[flat.sum(axis=1) > 0], axis=0, return_inverse=True)[1].ravel()
             rows.append(np.eye(same.max() + 1)[same].T @ flat[flat.sum(axis=1) > 0])
     _check_cells([table.shape for table in rows])
-    return world.merged(reduce(np.kron, rows))
+    return world.merged(reduce(lambda p, q: np.asarray(np.kron(p, q)), rows))
 
 
 def posterior(world: ControlledWorld, shown: Mapping[str, Codes]) -> Float:

@@ -5,13 +5,14 @@
     shown   = word + noise,  |noise| <= spread < 1/2 in every entry
 
 The largest entry of a word (in size, with two prototypes) is 1 and beats every other by 1 or more, so noise below one
-half never hides a symbol: the embedding keeps every bit, and the information and the Bayes accuracy of what is shown are
-those of the symbols. Everything is mixed with zero mean; entries that carry no symbol hold distractors.
+half never hides a symbol: the embedding keeps every bit, and the information and the Bayes accuracy of what is shown
+are those of the symbols. Everything is mixed with zero mean; entries that carry no symbol hold distractors.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +91,8 @@ class Embedding:
         if layout != "image" and needed > self.width:
             raise InputError("width", self.width, f"at least {needed}, one a level", "Pass a larger width.")
         if layout == "vector" and needed + self.shared_distractors > self.width:
-            received = self.shared_distractors
-            raise InputError("shared_distractors", received, f"at most {self.width - needed}", "Pass a larger width.")
+            allowed = f"at most {self.width - needed}"
+            raise InputError("shared_distractors", self.shared_distractors, allowed, "Pass a larger width.")
         if layout == "sequence" and len(levels) > self.steps[0]:
             raise InputError("steps", self.steps, f"at least {len(levels)}, one a part", "Pass longer sequences.")
         if layout == "image" and (needed > PATTERNS or len(levels) > (self.size // TILE) ** 2):
@@ -135,7 +136,7 @@ def read_words(strength: Float, levels: tuple[int, ...], prototypes: int) -> Cod
     strength = np.abs(strength) if prototypes == 2 else strength
     strongest = strength.max(axis=1)  # (n, sum of levels)
     ends = np.cumsum((0, *levels))
-    columns = [strongest[:, a:b].argmax(axis=1) for a, b in zip(ends[:-1], ends[1:])]
+    columns = [strongest[:, a:b].argmax(axis=1) for a, b in pairwise(ends)]
     return np.stack(columns, axis=1) if columns else np.zeros((len(strength), 0), dtype=np.int64)
 
 

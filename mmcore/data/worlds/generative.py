@@ -12,12 +12,14 @@ What goes wrong: the set called "synergy" labels by a mean over both private blo
 sources, which has redundancy as well as synergy in the definition of Bertschinger et al. 2014; the printed truth row
 is the authors' intention, not a computed decomposition. The text says latents of 50 entries; the code has 5, kept here.
 Departures on purpose: two classes (the released default is 32, the published accuracies are those of two), a seed, and
-rows in the order drawn instead of sorted by label.
+rows in the order drawn instead of sorted by label. Sizes are parameters. The ratios of the five random sets, which the
+authors draw from Uniform(0, 1) without a seed, have one here (`random_ratios`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -101,9 +103,32 @@ SETS: dict[str, GenerativeSet] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class GenerativeWorld:
+    """All that a set depends on but for the seed and the number of rows; sizes as in `generate_ratios`.
+
+    Example:
+        >>> GenerativeWorld("redundancy", (0, 0, 1)).n_classes
+        2
+    """
+
+    name: str
+    ratios: tuple[float, float, float]
+    n_classes: int = 2
+    dropout: float = DROPOUT
+    block: int = BLOCK
+    mapped: int = MAPPED
+    variance: float = VARIANCE
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Return the names of the sources."""
+        return ("x1", "x2")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class GenerativeSamples:
-    """Rows of one set: sources x1, x2 (n, 64), classes y (n,) and the latents (n, 5) they came from."""
+    """Rows of one set: sources x1, x2 (n, 2 mapped), classes y (n,) and the latents (n, block) they came from."""
 
     x1: Float
     x2: Float
@@ -114,7 +139,15 @@ class GenerativeSamples:
 
 
 def generate(
-    name: str, n: int = 20_000, *, n_classes: int = 2, dropout: float = DROPOUT, seed: int
+    name: str,
+    n: int = 20_000,
+    *,
+    n_classes: int = 2,
+    dropout: float = DROPOUT,
+    block: int = BLOCK,
+    mapped: int = MAPPED,
+    variance: float = VARIANCE,
+    seed: int,
 ) -> GenerativeSamples:
     """Return `n` rows of the set `name` of table 3.2.
 
@@ -123,6 +156,9 @@ def generate(
         n: rows, a multiple of `n_classes` for classes of exactly equal size.
         n_classes: classes that the ranks are cut into.
         dropout: chance that an entry is zeroed before the mean, in [0, 1).
+        block: latent entries of each block.
+        mapped: entries that each block is mapped to, at least `block` for a map without loss.
+        variance: of a latent entry.
         seed: of everything; sources are the same for all sets of one seed.
 
     Raises:
@@ -135,11 +171,83 @@ def generate(
     """
     if name not in SETS:
         raise unknown_name("name", name, SETS)
-    return generate_ratios(SETS[name].ratios, n, n_classes=n_classes, dropout=dropout, seed=seed)
+    return generate_ratios(
+        SETS[name].ratios,
+        n,
+        n_classes=n_classes,
+        dropout=dropout,
+        block=block,
+        mapped=mapped,
+        variance=variance,
+        seed=seed,
+    )
+
+
+def entry_counts(ratios: Sequence[float], block: int = BLOCK) -> tuple[int, int, int]:
+    """Return how many entries of z1, z2 and zc enter the label.
+
+    Raises:
+        InputError: for a share out of range, or where no entry at all would enter.
+
+    Example:
+        >>> entry_counts((0.5, 0.5, 1.0))
+        (2, 2, 5)
+    """
+    given = [float(r) for r in ratios]
+    if len(given) != 3 or not all(0.0 <= r <= 1.0 for r in given):
+        raise InputError("ratios", ratios, "three numbers in [0, 1]", "Give the shares of z1, z2 and zc.")
+    counts = (int(given[0] * block), int(given[1] * block), int(given[2] * block))
+    if sum(counts) == 0:
+        raise InputError("ratios", ratios, f"at least one of them >= {1 / block}", "No entry would enter the label.")
+    return counts
+
+
+def intended(ratios: Sequence[float]) -> dict[str, float]:
+    """Return the shares (R, U1, U2, S) that a set is meant to have: what z1 and z2 have in common counts as synergy.
+
+    R = rc / sum,   U1 = max(r1 - r2, 0) / sum,   U2 = max(r2 - r1, 0) / sum,   S = 2 min(r1, r2) / sum.   This is a
+    reading of the "truth" row of table 3.2, right for eight of the ten sets; the printed rows of f(z1, z2*, zc*) (no
+    redundancy) and f(z1, z2, zc*) (blocks counted as wholes) follow other rules. `generative_truth`: what a set holds.
+
+    Raises:
+        InputError: as `entry_counts`.
+
+    Example:
+        >>> intended((0.5, 0.5, 1.0))
+        {'redundancy': 0.5, 'unique1': 0.0, 'unique2': 0.0, 'synergy': 0.5}
+    """
+    entry_counts(ratios)
+    r1, r2, rc = (float(r) for r in ratios)
+    parts = {"redundancy": rc, "unique1": max(r1 - r2, 0.0), "unique2": max(r2 - r1, 0.0), "synergy": 2 * min(r1, r2)}
+    return {name: part / (r1 + r2 + rc) for name, part in parts.items()}
+
+
+def random_ratios(seed: int, *, block: int = BLOCK) -> tuple[float, float, float]:
+    """Return the ratios of a random set: Uniform(0, 1), the first draw by which an entry enters the label at all.
+
+    Example:
+        >>> all(0 <= r <= 1 for r in random_ratios(1))
+        True
+    """
+    if block < 1:
+        raise InputError("block", block, "1 or more", "The released code has 5.")
+    generator = stream(seed, "generative", "ratios")
+    while True:
+        r1, r2, rc = generator.random(3)
+        if int(r1 * block) + int(r2 * block) + int(rc * block):
+            return float(r1), float(r2), float(rc)
 
 
 def generate_ratios(
-    ratios: Sequence[float], n: int, *, n_classes: int = 2, dropout: float = DROPOUT, seed: int
+    ratios: Sequence[float],
+    n: int,
+    *,
+    n_classes: int = 2,
+    dropout: float = DROPOUT,
+    block: int = BLOCK,
+    mapped: int = MAPPED,
+    variance: float = VARIANCE,
+    seed: int,
 ) -> GenerativeSamples:
     """Return `n` rows whose label mixes z1, z2 and zc by `ratios`, each the share of a block's entries in [0, 1].
 
@@ -150,43 +258,45 @@ def generate_ratios(
         >>> generate_ratios((0.5, 0.5, 1.0), 10, seed=0).shared.shape
         (10, 5)
     """
-    counts = _checked(ratios, n, n_classes, dropout)
-    scale = np.sqrt(VARIANCE)
+    counts = _checked(ratios, n, n_classes, dropout, block, mapped, variance)
+    scale = np.sqrt(variance)
     names = ("private1", "private2", "shared")
-    blocks = {key: scale * stream(seed, "generative", key).standard_normal((n, BLOCK)) for key in names}
-    maps = {key: stream(seed, "generative", "map", key).random((BLOCK, MAPPED)) for key in names}
-    mapped = {key: blocks[key] @ maps[key] for key in names}
+    blocks = {key: scale * stream(seed, "generative", key).standard_normal((n, block)) for key in names}
+    maps = {key: stream(seed, "generative", "map", key).random((block, mapped)) for key in names}
+    images = {key: blocks[key] @ maps[key] for key in names}
     score = _scores(list(blocks.values()), counts, dropout, seed)
     rank = np.empty(n, dtype=np.int64)
     rank[np.argsort(score, kind="stable")] = np.arange(n)
     return GenerativeSamples(
-        x1=np.concatenate([mapped["private1"], mapped["shared"]], axis=1),
-        x2=np.concatenate([mapped["private2"], mapped["shared"]], axis=1),
+        x1=np.concatenate([images["private1"], images["shared"]], axis=1),
+        x2=np.concatenate([images["private2"], images["shared"]], axis=1),
         y=rank * n_classes // n,
         **blocks,
     )
 
 
-def _checked(ratios: Sequence[float], n: int, n_classes: int, dropout: float) -> list[int]:
-    given = [float(r) for r in ratios]
-    if len(given) != 3 or not all(0.0 <= r <= 1.0 for r in given):
-        raise InputError("ratios", ratios, "three numbers in [0, 1]", "Give the shares of z1, z2 and zc.")
-    counts = [int(r * BLOCK) for r in given]
-    if sum(counts) == 0:
-        raise InputError("ratios", ratios, f"at least one of them >= {1 / BLOCK}", "No entry would enter the label.")
+def _checked(
+    ratios: Sequence[float], n: int, n_classes: int, dropout: float, block: int, mapped: int, variance: float
+) -> tuple[int, int, int]:
+    if block < 1 or mapped < block:
+        raise InputError(
+            "block, mapped", f"{block}, {mapped}", "1 <= block <= mapped", "The released code has 5 and 32."
+        )
+    if not (math.isfinite(variance) and variance > 0.0):
+        raise InputError("variance", variance, "a finite number > 0", "The released code has 1.5.")
     if n_classes < 2 or n < n_classes:
         raise InputError("n, n_classes", f"{n}, {n_classes}", "n >= n_classes >= 2", "Ask for more rows.")
     if not 0.0 <= dropout < 1.0:
         raise InputError("dropout", dropout, "a number in [0, 1)", "The thesis uses 0.2.")
-    return counts
+    return entry_counts(ratios, block)
 
 
-def _scores(blocks: list[Float], counts: list[int], dropout: float, seed: int) -> Float:
+def _scores(blocks: list[Float], counts: Sequence[int], dropout: float, seed: int) -> Float:
     """Return the logistic of the mean of the entries that enter each row's label, noise included."""
     total = np.zeros(len(blocks[0]))
     for index, (block, count) in enumerate(zip(blocks, counts)):
         chosen = np.ones(block.shape, dtype=bool)
-        if count < BLOCK:
+        if count < block.shape[1]:
             order = stream(seed, "generative", "chosen", index).random(block.shape).argsort(axis=1)
             chosen = order.argsort(axis=1) < count
         kept = stream(seed, "generative", "dropout", index).random(block.shape) >= dropout

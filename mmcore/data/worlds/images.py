@@ -1,6 +1,6 @@
 """Symbols as images: each is a pattern of 4 x 4 pixels on a random tile, among noise and patterns that mean nothing.
 
-    grey = 128 + 80 (pattern + noise),      patterns: rows of the 16 x 16 Walsh-Hadamard matrix, but for the constant one
+    grey = 128 + 80 (pattern + noise),      patterns: rows of the 16 x 16 Walsh-Hadamard matrix but the constant one
 
 Patterns are orthogonal, so the mean product of a tile with a pattern is 1 on its own, 0 on another, and is moved by at
 most `spread` < 1/2 by noise. Tiles, and the order of the parts on them, are drawn anew for every row.

@@ -6,9 +6,9 @@
     gate       its modalities show bits s_1, .., s_n           component = s_1 s_2 .. s_n + e           (and)
     nuisance   all its modalities show c                       none
 
-Symbols are independent and uniform on 0..k-1, sums are modulo k. e is not 0 with probability `noise`, and then any other
-value alike; each modality shows its symbol plus an error of its own, not 0 with probability `blur`. Such a channel of
-error e tells C(k, e) = log2 k - h(e) - e log2(k-1) bits of a uniform symbol (Cover and Thomas 2006, section 7.2).
+Symbols are independent and uniform on 0..k-1, sums are modulo k. e is not 0 with probability `noise`, and then any
+other value alike; each modality shows its symbol plus an error of its own, not 0 with probability `blur`. Such a
+channel of error e tells C(k, e) = log2 k - h(e) - e log2(k-1) bits of a uniform symbol (Cover and Thomas 2006, 7.2).
 
 Reference: Bertschinger et al. 2014, Quantifying unique information, whose examples RDN, UNQ, XOR and AND these are.
 """
