@@ -141,7 +141,8 @@ def _name(drawing: svg.Drawing, model: Model, place: tuple[float, float], taken:
     room = svg.text_width(text)
     beside = [(x + 10, y + 4, "start"), (x - 10, y + 4, "end"), (x + 8, y - 8, "start"), (x - 8, y - 8, "end"),
               (x + 8, y + 17, "start"), (x - 8, y + 17, "end")]  # fmt: skip
-    beside += [(x + dx, y + dy, a) for dy in (-22, 31, -36, 45) for dx, a in ((8, "start"), (-8, "end"))]
+    far = [(x + dx, y + dy, a) for dy in (-22, 31, -36, 45, -50, 59, 73) for dx, a in ((12, "start"), (-12, "end"))]
+    beside += far
     for at, line, anchor in beside:
         left = at if anchor == "start" else at - room
         box = (left - 2, line - 11, left + room + 2, line + 4)
@@ -149,6 +150,9 @@ def _name(drawing: svg.Drawing, model: Model, place: tuple[float, float], taken:
         if inside and not any(_touch(box, other) for other in taken):
             full = model.words if text != model.words else None
             colour = "ink" if model.recommended else "ink2"
+            if (at, line, anchor) in far:
+                drawing.line(x, y + (6 if line > y else -6), at - (2 if at > x else -2), line - (9 if line > y else -1),
+                             "null")  # fmt: skip
             drawing.text(at, line, text, colour=colour, anchor=anchor, bold=model.recommended, full=full)
             taken.append(box)
             return

@@ -69,8 +69,10 @@ def _frame(
     drawing: svg.Drawing, facts: Facts, noise: Noise, name: str, across: svg.Scale, up: svg.Scale, *, first: bool,
     floor: bool,
 ) -> None:  # fmt: skip
-    title = f"Noise on {noise_words(facts, name)}"
-    drawing.name(across.left, up.right - 10, title, across.right - across.left, size=13, colour="ink", bold=True)
+    title, room = f"Noise on {noise_words(facts, name)}", across.right - across.left
+    # Where both do not fit, the name alone: the caption says that it is noise.
+    title = title if svg.text_width(title, 13) <= room else noise_words(facts, name)
+    drawing.name(across.left, up.right - 10, title, room, size=13, colour="ink", bold=True)
     values = svg.ticks(up.low, up.high, 5)
     decimals = svg.tick_decimals(values)
     for value in values:
@@ -88,9 +90,8 @@ def _frame(
 
 def _levels(drawing: svg.Drawing, levels: Sequence[float], across: svg.Scale, bottom: float) -> None:
     """Label the ends, and each level between them whose label has room."""
-    decimals = svg.tick_decimals(levels)
-    texts = [fmt.number(level, decimals if level not in (0.0, 1.0) else 0) for level in levels]
-    taken = across.right - svg.text_width(texts[-1]) - 8
+    texts = [f"{level:g}" for level in levels]
+    taken = across.right - svg.text_width(texts[-1]) - 4
     edge = across.left
     for i, (level, text) in enumerate(zip(levels, texts)):
         x, half = across(level), svg.text_width(text) / 2
@@ -99,7 +100,7 @@ def _levels(drawing: svg.Drawing, levels: Sequence[float], across: svg.Scale, bo
             continue
         anchor = "start" if i == 0 else "end" if last else "middle"
         drawing.text(x, bottom + 16, text, colour="ink3", anchor=anchor)
-        edge = x + (2 * half if i == 0 else half) + 6
+        edge = x + (2 * half if i == 0 else half) + 2
 
 
 def _line(drawing: svg.Drawing, facts: Facts, curve: Curve, across: svg.Scale, up: svg.Scale) -> None:

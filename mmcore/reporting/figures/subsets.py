@@ -71,11 +71,19 @@ def _layout(facts: Facts, width: int, majority: float | None) -> _Layout:
         for e in (subset.trained, subset.dropped):
             ends += [] if e is None else [factor * e.value, factor * (e.value if e.low is None else e.low),
                                           factor * (e.value if e.high is None else e.high)]  # fmt: skip
-    names = max(svg.text_width(set_name(facts, subset.present), 13) for subset in found)
+    names = max(svg.text_width(row_name(facts, subset), 13) for subset in found)
     left, right = (8.0, width - 14.0) if narrow else (min(n * _COLUMN + 32 + names, 340.0), cells[0] - 22)
     scale = svg.Scale(*value_range(ends, zero=False), left, right)
-    step = 46.0 if narrow else 34.0 if len(found) <= 7 else 28.0
+    step = 56.0 if narrow else 34.0 if len(found) <= 7 else 28.0
     return _Layout(narrow, head, step, cell, scale, cells)
+
+
+def row_name(facts: Facts, subset: Subset) -> str:
+    """Return the set in words, by what is missing where that is shorter to say."""
+    absent = [name for name in facts.modalities if name not in subset.present]
+    if len(subset.present) > 2 and 0 < len(absent) < len(subset.present):
+        return f"without {', '.join(absent)}"
+    return set_name(facts, subset.present)
 
 
 def _text(facts: Facts, estimate: Estimate | None) -> str:
@@ -128,8 +136,8 @@ def _heads(drawing: svg.Drawing, facts: Facts, at: _Layout) -> None:
 
 
 def _row(drawing: svg.Drawing, facts: Facts, subset: Subset, at: _Layout, top: float) -> None:
-    y = top + (at.step - 14 if at.narrow else at.step / 2)
-    line = y - 17 if at.narrow else y
+    y = top + (40.0 if at.narrow else at.step / 2)
+    line = y - 25 if at.narrow else y
     places = [10 + i * _COLUMN for i, name in enumerate(facts.modalities) if name in subset.present]
     if len(places) > 1:
         drawing.line(places[0], line, places[-1], line, "ink", 1.5)
@@ -137,9 +145,11 @@ def _row(drawing: svg.Drawing, facts: Facts, subset: Subset, at: _Layout, top: f
         present = name in subset.present
         drawing.dot(10 + i * _COLUMN, line, 5.5, "ink" if present else "null", hollow=not present)
     start = len(facts.modalities) * _COLUMN + 10
-    name = set_name(facts, subset.present)
+    name = row_name(facts, subset)
     room = (at.cells[0] if at.narrow else at.scale.left) - start - 8
-    drawing.name(start, line + 4, name, room, size=13, colour="ink", bold=True)
+    # On a phone the dots alone name a set whose words have no room.
+    if not at.narrow or len(subset.present) == 1 or svg.text_width(name, 13) <= room:
+        drawing.name(start, line + 4, name, room, size=13, colour="ink", bold=True)
     height = 24 if at.narrow else at.step - 3
     _cell(drawing, facts, subset.dropped, at.cells[0], line - height / 2, at.cell, height, f"Absent at test, {name}")
     _cell(drawing, facts, subset.trained, at.cells[1], line - height / 2, at.cell, height, f"Never collected, {name}")
@@ -165,6 +175,7 @@ def _cell(
         return
     ends = f" {facts.metric.interval(estimate.low, estimate.high)}" if estimate.low is not None else ""
     title = f"{words}: {facts.metric.value(estimate.value)}{ends}"
+    drawing.rect(x, y, width, height, "bg")  # hides the grid
     opacity = round(0.03 + (_DARKEST - 0.03) * shade(facts, estimate.value), 3)
     drawing.rect(x, y, width, height, "ink", opacity=opacity, title=title)
     drawing.text(middle, base, _text(facts, estimate), size=13, colour="ink", anchor="middle", bold=True)

@@ -9,7 +9,6 @@ from mmcore.reporting.facts import Estimate, Facts
 from mmcore.reporting.figures.robustness import noise_words
 from mmcore.reporting.measured import ALL, Curve, Noise
 
-
 _MOST = 4
 # What a corruption leaves, in words; any other name is read as it is written.
 _WORDS = {
