@@ -290,6 +290,14 @@ def test_nan_in_absent_rows_is_harmless_and_absence_is_the_same_as_an_empty_sequ
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
 
 
+@pytest.mark.parametrize("kind", [MulT, EarlyFusionTransformer, LateFusionTransformer])
+def test_full_lengths_are_as_good_as_none(kind):
+    inputs = dict(zip(NAMES, drawn((B, 6, 3), (B, 6, 4), (B, 6, 5))))
+    model = built(kind, sequences(3, 4, 5, steps=6))
+    full = {name: torch.full((B,), 6) for name in NAMES}
+    torch.testing.assert_close(model(inputs, None, full), model(inputs), rtol=0, atol=1e-12)
+
+
 def test_an_absent_source_adds_nothing_and_an_absent_target_is_zero(unequal):
     """With only the text there, the towers towards it are perceptrons of the text alone."""
     inputs, lengths = unequal

@@ -14,7 +14,7 @@ from mmcore.models.sequences.lsthm import HybridMemories
 from mmcore.models.sequences.lstm import EarlyFusionLSTM, LateFusionLSTM
 from mmcore.models.sequences.multistage import IndependentAttentions, MultistageFusion
 from mmcore.models.sequences.rmfn import FUSIONS, RMFN
-from mmcore.models.sequences.steps import Steps, align_steps, by_modality, last_valid, longest_lengths
+from mmcore.models.sequences.steps import Steps, align_steps, by_modality, last_steps, last_valid, longest_lengths
 
 NAMES = ("language", "visual", "acoustic")
 CHANNELS = (5, 3, 4)
@@ -233,6 +233,15 @@ def test_the_memory_of_an_absent_modality_stays_zero(aligned):
     assert not visual[[1, 2]].any() and visual[[0, 3]].abs().sum() > 0
 
 
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_a_row_without_any_modality_gives_the_heads_bias(aligned, kind, options):
+    """Neither states nor z move in such a row, whatever its neighbours do."""
+    inputs, lengths = aligned
+    model = built(kind, **options)
+    found = model(inputs, dict.fromkeys(NAMES, torch.tensor([True, False, True, True])), lengths)
+    torch.testing.assert_close(found[1], model.head.bias, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("kind", [RMFN, EarlyFusionLSTM])
 def test_unequal_lengths_are_refused(aligned, kind):
     inputs, lengths = aligned
@@ -283,6 +292,7 @@ def test_steps_are_aligned_and_pooled_by_their_lengths():
     assert [each.values.shape[1] for each in (one, two, three)] == [4, 4, 4]
     assert three.lengths.tolist() == [2, 4, 1] and longest_lengths([one, two]).tolist() == [2, 4, 1]
     assert last_valid(one).flatten().tolist() == [1.0, 0.0, 1.0]
+    assert last_steps(long).tolist() == [[1], [3], [0]] and last_steps(static).tolist() == [[0], [0], [0]]
     assert by_modality("kernel", 3, ["a", "b"], 1) == [3, 3]
 
 
