@@ -4,13 +4,14 @@ Every method that takes two modalities is trained on each world of `experiments.
 vectors, on sequences where it is a model of sequences. The expectations stand in `experiments.zoo_expectations` and
 were written first. A fit whose validation accuracy stays `retry_below` under the Bayes accuracy is tried again with the
 next of the `attempts`; the validation rows choose among them, the test rows are read once. Accuracies are means over
-seeds; intervals, of `mmcore.evaluation`, go over test rows.
+seeds; intervals, of `mmcore.evaluation`, go over test rows. Fits that were finished are taken from `checkpoints`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def trained(method: str, ds: Dataset, settings: Mapping[str, Any], seed: int) ->
     for options in settings["attempts"]:
         attempts += 1
         build, fit_options = dict(options["build"]), dict(options["fit"])
-        result = train_method(method, ds, seed=seed, build=build, device="cpu", **fit_options)
+        place = Path(settings["checkpoints"]) / ds.spec.name / method.replace(":", "-")
+        result = train_method(method, ds, seed=seed, build=build, device="cpu", checkpoint_dir=place, **fit_options)
         if best is None or result.best_metric > best.best_metric:
             best = result
         if best.best_metric >= enough:
@@ -126,16 +128,17 @@ def experiment(settings: Mapping[str, Any]) -> tuple[list[Check], dict[str, Any]
     found: list[dict[str, Any]] = []
     for form, names in settings["worlds"].items():
         for name in names:
-            ds = world(name, form, rows=settings["rows"], noise=settings["noise"], seed=settings["seed"])
+            own = dict(settings) | dict(settings[form])
+            ds = world(name, form, rows=own["rows"], noise=own["noise"], seed=own["seed"])
             for method, tags in contestants(form).items():
                 expected = expect(method, tags, name)
-                values = measured(method, ds, settings[form] | settings)
+                values = measured(method, ds, own)
                 label = f"{name} in {form}: {method}"
                 print(label, values.get("accuracy", {}).get("value", "refused"), flush=True)
                 entry = {"world": name, "form": form, "method": method, "tags": list(tags)}
                 found.append(entry | {"expected": expected.outcome, "why": expected.why} | values)
                 if values["status"] == "trained":
-                    checks += judged(label, expected, values, settings)
+                    checks += judged(label, expected, values, own)
                 elif expected.outcome != "unjudged":
                     checks.append(Check(f"{label}: trained", 0.0, (1.0, 1.0), values["reason"]))
     thesis = {m: dict(zip(("name", "D_R", "D_U", "D_S"), row, strict=True)) for m, row in THESIS_TABLE_3_4.items()}

@@ -13,9 +13,9 @@ fixed direction, up or down, at a step that is drawn for each modality by itself
 
 How far additive models get with synergy, f(x1) + g(x2) > 0 for y = 1. Let E[u'] = E[w'] = 0 for u' = (-1)^u,
 w' = (-1)^w. A rule of that form thresholds the second source at a level that depends on the first, so its correlation
-with u'w' is 2 E[u'(x1) V(x1)] up to sign, with V = E[w' 1(x2 below the level)]. As the level passes through x2, V starts
-and ends at 0 and moves by at most the mass that it passes, so its least value -p and largest q have p + q <= 1/2. The
-correlation is at most p + q, the accuracy without noise at most 3/4 (which "and" reaches), with noise at most
+with u'w' is 2 E[u'(x1) V(x1)] up to sign, with V = E[w' 1(x2 below the level)]. As the level passes through x2, V is 0
+before and after and moves by at most the mass that it passes: its least value -p and its largest q have p + q <= 1/2.
+The correlation is at most p + q, the accuracy without noise at most 3/4 (which "and" reaches), with noise at most
 noise + (1 - 2 noise) 3/4. The log loss of any additive model is at least log 2: the loss is convex in f and g, and its
 gradient at f = g = 0 vanishes, because neither source alone tells anything of y.
 Jitter and noise confuse two symbols with a probability below 1e-4, which is neglected.
@@ -34,7 +34,7 @@ from mmcore.seeds import stream
 WORLDS = ("redundancy", "unique1", "unique2", "synergy")
 FORMS = ("vectors", "sequences")
 JITTER = 0.3
-STEPS, CHANNELS, PULSE = 12, 4, 3.0
+STEPS, CHANNELS, PULSE = 8, 4, 3.0
 PARTS = ("train", "valid", "test")
 
 Bits = NDArray[np.int64]
@@ -97,7 +97,7 @@ def world(name: str, form: str, *, rows: dict[str, int], noise: float, seed: int
 
     Args:
         name: of `WORLDS`.
-        form: of `FORMS`: (n, 6) vectors or (n, 12, 4) sequences.
+        form: of `FORMS`: (n, 6) vectors or (n, 8, 4) sequences.
         rows: how many of each part: `train`, `valid`, `test`.
         noise: chance that the label is flipped, 0 to 0.5.
         seed: of everything.
@@ -108,7 +108,7 @@ def world(name: str, form: str, *, rows: dict[str, int], noise: float, seed: int
     Example:
         >>> ds = world("unique1", "sequences", rows={"train": 6, "valid": 4, "test": 4}, noise=0.1, seed=0)
         >>> ds["first"].shape, len(ds.rows("train"))
-        ((14, 12, 4), 6)
+        ((14, 8, 4), 6)
     """
     if form not in FORMS:
         raise unknown_name("form", form, FORMS)
