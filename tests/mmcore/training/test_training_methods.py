@@ -11,10 +11,16 @@ from mmcore.errors import InputError
 from mmcore.models import MODELS, build_model
 from mmcore.objectives import available_terms
 from mmcore.seeds import stream_seed
-from mmcore.training import available_methods, find_method, fit, method_names, train_method
+from mmcore.training import available_methods, find_method, fit, method_names, torch_threads, train_method
 from mmcore.training.methods import PROCEDURES, fits_number
 
 OPTIONS = {"epochs": 2, "batch_size": 32, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")
