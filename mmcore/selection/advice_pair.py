@@ -173,7 +173,7 @@ def advise_pair(counts: PairCounts, options: AdviceOptions | None = None, *, see
     bounds = synergy(*tables)
     information = [min(x, bounds.label_entropy) for x in (bounds.information_lower, bounds.information_upper)]
     printed = [accuracy_as_printed(x, bounds.label_entropy, bounds.n_classes) for x in information]
-    same = [np.mean([getattr(one, what) == getattr(raw, what) for one in drawn]) for what in ("collect", "fusion")]
+    agreeing = _agreeing(raw, drawn)
     return PairAdvice(
         accuracy_without=_range(numbers, ends, "without", "without", fraction=True),
         accuracy_alone=_range(numbers, ends, "alone", "alone", fraction=True),
@@ -181,9 +181,9 @@ def advise_pair(counts: PairCounts, options: AdviceOptions | None = None, *, see
         gain=gain,
         collect=raw.collect if gain.interval is None else _collect(gain.interval, settings.least_gain),
         collect_of_tables=raw.collect,
-        fusion=raw.fusion if not drawn or same[1] >= settings.level else "undecided",
+        fusion=raw.fusion if agreeing is None or agreeing[1] >= settings.level else "undecided",
         fusion_of_tables=raw.fusion,
-        agreeing=(float(same[0]), float(same[1])) if drawn else None,
+        agreeing=agreeing,
         redundancy=q["redundancy"],
         unique_held=q["unique1"],
         unique_added=q["unique2"],
@@ -195,6 +195,14 @@ def advise_pair(counts: PairCounts, options: AdviceOptions | None = None, *, see
         n_failed=failed,
         reason=reason,
     )
+
+
+def _agreeing(raw: _Found, drawn: list[_Found]) -> tuple[float, float] | None:
+    if not drawn:
+        return None
+    same = [(one.collect == raw.collect, one.fusion == raw.fusion) for one in drawn]
+    collect, fusion = np.array(same).mean(axis=0).tolist()
+    return collect, fusion
 
 
 def _safe_ends(raw: Float, draws: Float, level: float) -> dict[str, tuple[float, float]]:

@@ -34,6 +34,8 @@ Codes = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 Tables = tuple[Float, Float, Float]
 
+_STEPS, _STEPS_OF_A_DRAW = 2000, 400
+
 
 @dataclasses.dataclass(frozen=True)
 class TableOptions:
@@ -100,6 +102,8 @@ class PairCounts:
     def tables(self, weights: Float | None = None) -> Tables:
         """Return the three tables of one joint distribution nearest to the counts, units drawn `weights` times.
 
+        Of a draw, likelihood is maximised in fewer steps: what they leave is far below the sampling error.
+
         Raises:
             TooFewRows: where a table of this draw has no row.
             InputError: as `reconcile`.
@@ -114,7 +118,8 @@ class PairCounts:
         if min(totals) == 0:
             raise TooFewRows("rows", "a draw without a row of some table", "a row of each", "Collect more rows.")
         p_x1y, p_x2y, p_x1x2 = (count / total for count, total in zip(counts, totals))
-        return reconcile(p_x1y, p_x2y, p_x1x2, rows=totals)
+        steps = _STEPS if weights is None else _STEPS_OF_A_DRAW
+        return reconcile(p_x1y, p_x2y, p_x1x2, rows=totals, max_iter=steps)
 
 
 def pair_counts(
