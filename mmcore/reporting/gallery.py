@@ -1,7 +1,7 @@
 """Every figure in every state on one page, from invented results: to be looked at, and compared by bytes.
 
-Run `python -m mmcore.reporting.gallery PATH` to write it. The states: usual, planted truth, a part below zero, empty,
-failed, six modalities, forty classes, and long names.
+Run `python -m mmcore.reporting.gallery PATH` to write it. The states: usual, planted truth, a part below zero, forty
+models, nothing measured beside the scores, empty, failed, six modalities, forty classes, and long names.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ def _empty() -> dict[str, Any]:
     return {"dataset": invented(name="empty")["dataset"]}
 
 
+def _absent() -> dict[str, Any]:
+    """Neither noise nor prediction sets were asked for, no temperature was fitted, and no cost was counted."""
+    results = copy.deepcopy(invented(("text", "audio", "video"), name="absent"))
+    absent = {"status": "absent", "reason": "evaluate.noise_levels is empty"}
+    results["evaluation"] |= {"robustness": absent, "conformal": absent, "temperature": None}
+    for entry in results["evaluation"]["models"]:
+        entry |= {"n_parameters": None, "flops": None}
+    return results
+
+
 def _failed() -> dict[str, Any]:
     results = copy.deepcopy(invented(("text", "audio", "video"), name="failed"))
     for pair in results["estimate"]["pairs"]:
@@ -46,6 +56,8 @@ STATES: tuple[tuple[str, str, Callable[[], Mapping[str, Any]]], ...] = (
     ("usual", "Usual", lambda: invented(grouped=True)),
     ("planted", "Planted truth", lambda: invented(("alpha", "beta", "gamma"), planted=True)),
     ("negative", "A part below zero", lambda: invented(negative=True)),
+    ("many", "Forty models", lambda: invented(more_models=36, slices=True)),
+    ("absent", "Not measured", _absent),
     ("empty", "Empty", _empty),
     ("failed", "Failed", _failed),
     ("six", "Six modalities", lambda: invented(("text", "audio", "video", "pulse", "motion", "skin"))),

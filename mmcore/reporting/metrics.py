@@ -75,6 +75,12 @@ _METRICS: tuple[tuple[str, str, bool, bool], ...] = (
     ("f1_micro", "micro F1", True, True),
     ("f1_weighted", "weighted F1", True, True),
     ("auroc", "area under the ROC curve", True, True),
+    ("auprc", "area under the precision-recall curve", True, True),
+    ("acc7", "accuracy in 7 levels", True, True),
+    ("acc5", "accuracy in 5 levels", True, True),
+    ("acc2", "accuracy of the sign", True, True),
+    ("f1_nonzero", "weighted F1 of the sign", True, True),
+    ("pearson", "correlation", False, True),
     ("average_precision", "average precision", True, True),
     ("mean_absolute_error", "mean absolute error", False, False),
     ("mae", "mean absolute error", False, False),
@@ -86,7 +92,7 @@ _METRICS: tuple[tuple[str, str, bool, bool], ...] = (
     ("log_loss", "log loss", False, False),
     ("brier", "Brier score", False, False),
 )
-_UNITLESS = ("r2", "correlation", "log_loss", "brier", "mse")
+_UNITLESS = ("r2", "correlation", "pearson", "log_loss", "brier", "mse")
 
 
 def metric_named(key: str, higher_is_better: bool | None = None, unit: str | None = None) -> Metric:

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import Facts, Model, Tested, model_name, model_words
 from mmcore.reporting.figures import difference
-from mmcore.reporting.metrics import metric_named
+from mmcore.reporting.metrics import Metric, metric_named
 from mmcore.reporting.sentences import comparisons
 from mmcore.reporting.view import FAILED, Block, Cell, Column, Folded, Paragraph, Source, Table, Wide, number_head
 
 MOST = 12
-_FURTHER = ("balanced_accuracy", "f1_macro", "f1_micro", "f1_weighted", "auroc", "auprc", "average_precision")
+_FURTHER = (
+    "accuracy", "balanced_accuracy", "f1_macro", "f1_micro", "f1_weighted", "auroc", "auprc", "average_precision",
+    "mae", "mse", "pearson", "acc7", "acc5", "acc2", "f1_nonzero",
+)  # fmt: skip
 
 
 def blocks(facts: Facts) -> tuple[Block, ...]:
@@ -28,7 +31,7 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     found.append(
         Paragraph(
             "Differences are paired: same rows, same folds, same seeds. "
-            "A filled dot means that the interval excludes zero.",
+            "A filled dot means that the interval excludes zero, before any correction for their number.",
             quiet=True,
         )
     )
@@ -168,9 +171,10 @@ def _further(facts: Facts) -> Table | None:
     keys = [k for k in _FURTHER if k != facts.metric.key and any(k in m.metrics for m in facts.models)]
     if not keys:
         return None
-    metrics = [metric_named(key) for key in keys]
+    unit = (facts.spec.get("labels") or [{}])[0].get("unit")
+    metrics = [metric_named(key, unit=unit) for key in keys]
     rows = tuple(
-        (Cell(model.name), *(_score_cell(facts, model, metric.key) for metric in metrics))
+        (Cell(model.name), *(_score_cell(model, metric) for metric in metrics))
         for model in facts.models
         if model.score is not None
     )
@@ -178,8 +182,8 @@ def _further(facts: Facts) -> Table | None:
     return Table("Further scores", heads, rows)
 
 
-def _score_cell(facts: Facts, model: Model, key: str) -> Cell:
-    found, metric = model.metrics.get(key), metric_named(key)
+def _score_cell(model: Model, metric: Metric) -> Cell:
+    found = model.metrics.get(metric.key)
     if found is None:
         return Cell("–")
     ends = "" if found.low is None else metric.interval(found.low, found.high)

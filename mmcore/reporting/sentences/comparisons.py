@@ -29,24 +29,32 @@ def _single_words(facts: Facts) -> str:
 
 def _side(facts: Facts, words: str, found: Sequence[tuple[Model, Tested | None]]) -> str:
     sign = 1 if facts.metric.higher_is_better else -1
-    decided = [(m, sign * t.difference.value) for m, t in found if t is not None and t.decided]
+    decided = [(m, sign * t.difference.value) for m, t in found if t is not None and _holds(facts, t)]
     better, worse = [m.words for m, d in decided if d > 0], [m.words for m, d in decided if d < 0]
     n = len(found)
     total = "the one other model" if n == 1 else f"the {fmt.words(n)} other models"
+    corrected = any(t is not None and t.p_adjusted is not None for _, t in found)
+    how = f" after correction for {fmt.counted(n, 'comparison')}" if corrected and n > 1 else ""
     if not decided:
-        return f"Against {words}, no interval excludes zero for {total}."
+        return f"Against {words}, no difference of {total} can be told from zero{how}."
     parts = []
     if better:
         parts.append(f"{_names(better)} {'is' if len(better) == 1 else 'are'} better")
     if worse:
         parts.append(f"{_names(worse)} {'is' if len(worse) == 1 else 'are'} worse")
     left = n - len(decided)
-    rest = "" if not left else f"; {fmt.words(left)} cannot be told from it"
+    rest = "" if not left else f"; {fmt.words(left)} cannot be told from it{how}"
     return f"Against {words}, {'; '.join(parts)}{rest}."
 
 
+def _holds(facts: Facts, tested: Tested) -> bool:
+    """Whether a difference is told from zero: by its corrected p, else by its interval."""
+    level = float((facts.result("evaluation") or {}).get("level") or 0.95)
+    return tested.decided if tested.p_adjusted is None else tested.p_adjusted <= 1.0 - level + 1e-12
+
+
 def _names(names: list[str]) -> str:
-    return fmt.listing(names) if len(names) <= _NAMED else f"{len(names)} models"
+    return fmt.listing(names) if len(names) <= _NAMED else f"{fmt.words(len(names))} models"
 
 
 def cost(facts: Facts, costs: Costs) -> str:
@@ -84,6 +92,8 @@ def slices(facts: Facts, found: Sequence[Slice]) -> str:
     n = fmt.words(len(tested))
     if not tested:
         return f"No slice has rows enough to be compared with the rest.{'' if not left else few}".strip()
+    if not differing and len(tested) == 1:
+        return f"The one slice that can be compared does not differ from the rest.{few}"
     if not differing:
         return f"None of the {n} slices that can be compared differs from the rest after correction.{few}"
     low = [s for s, d in differing if sign * d.value < 0]
@@ -91,4 +101,5 @@ def slices(facts: Facts, found: Sequence[Slice]) -> str:
     parts = [f"{word} for {fmt.listing([f'{s.column} {s.value}' for s in part[:_NAMED]])}"
              + (f" and {len(part) - _NAMED} more" if len(part) > _NAMED else "")
              for word, part in (("worse", low), ("better", high)) if part]  # fmt: skip
-    return f"The score is {', '.join(parts)} than for the rest, after correction for {n} slices.{few}"
+    total = f"{n} {fmt.plural('slice', len(tested))}"
+    return f"The score is {', '.join(parts)} than for the rest, after correction for {total}.{few}"

@@ -49,6 +49,11 @@ def failed_check() -> dict[str, Any]:
     return {**results, **dict.fromkeys(("estimate", "selection", "training", "verdict", "evaluation"), absent)}
 
 
+def many() -> dict[str, Any]:
+    """Forty models, scores by slice."""
+    return invented(grouped=True, more_models=36, slices=True, name="many")
+
+
 def hostile() -> dict[str, Any]:
     """Every name that a user can choose is a piece of HTML."""
     results = copy.deepcopy(invented((HOSTILE, "b" + HOSTILE), ("c" + HOSTILE, "d" + HOSTILE), name=HOSTILE))
@@ -58,11 +63,20 @@ def hostile() -> dict[str, Any]:
     results["checks"]["checks"][2] |= {"title": HOSTILE, "found": HOSTILE, "allowed": HOSTILE, "detail": HOSTILE}
     results["checks"]["quarantine"] = [{"sample_id": HOSTILE, "reasons": [HOSTILE]}]
     results["provenance"]["commands"] = [HOSTILE]
+    evaluation = results["evaluation"]
+    evaluation["slices"] = [{**entry, "column": HOSTILE, "value": HOSTILE, "reason": entry["reason"] and HOSTILE}
+                            for entry in invented(slices=True)["evaluation"]["slices"]]  # fmt: skip
+    evaluation["conformal"]["table"][2] |= {"pattern": HOSTILE, "reason": HOSTILE}
+    evaluation["robustness"]["corruptions"] = {m: [HOSTILE] for m in evaluation["robustness"]["corruptions"]}
+    for model in evaluation["models"]:
+        for compared in (model["difference"], model["difference_unimodal"]):
+            if compared:
+                compared["test"] = HOSTILE
     results["provenance"]["parameters"] = {HOSTILE: HOSTILE}
     return results
 
 
 SAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "two": two, "planted": planted, "movies": movies, "nearly_empty": nearly_empty, "refused": refused,
-    "failed_check": failed_check, "hostile": hostile,
+    "failed_check": failed_check, "many": many, "hostile": hostile,
 }  # fmt: skip

@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from sample_results import SAMPLES, movies, planted, two
+from sample_results import SAMPLES, many, movies, planted, two
 
 from mmcore.reporting.facts import ATOMS, Estimate, facts_of
 from mmcore.reporting.figures import (
@@ -15,13 +15,16 @@ from mmcore.reporting.figures import (
     forest,
     matrix,
     overlap,
+    pareto,
     reach,
     reliability,
+    robustness,
     shapley,
     strip,
     subsets,
 )
 from mmcore.reporting.invented import invented
+from mmcore.reporting.measured import noise_of, scaling_of
 from mmcore.reporting.page import build_page
 from mmcore.reporting.svg import Drawing, Scale, coordinate, spread, ticks
 from mmcore.reporting.tokens import ATOM_TOKENS, DARK, LIGHT, NARROW, WIDE
@@ -83,12 +86,15 @@ def drawings(facts, width):
     yield subsets.draw(facts, width, "f")
     yield shapley.draw(facts, width, "g")
     yield balance.draw(facts.description, "windows", width, "h")
-    yield reliability.draw(facts.result("evaluation")["calibration"]["bins"], "windows", width, "i")
+    scaling = scaling_of(facts)
+    yield reliability.draw(scaling["after"]["bins"], "windows", width, "i", before=scaling["before"]["bins"])
+    yield robustness.draw(facts, noise_of(facts)[0], width, "j")
+    yield pareto.draw(facts, pareto.costs_of(facts), width, "k")
 
 
 LONG = tuple(f"{i}_a_modality_whose_name_does_not_end_where_it_should" for i in range(7))
 WORLDS = {
-    "two": two, "planted": planted, "movies": movies, "negative": lambda: invented(negative=True),
+    "two": two, "planted": planted, "movies": movies, "many": many, "negative": lambda: invented(negative=True),
     "seven": lambda: invented(LONG), "forty": lambda: invented(classes=[f"species {i}" for i in range(40)]),
 }  # fmt: skip
 
@@ -117,7 +123,9 @@ def test_text_is_never_smaller_than_a_reader_can_read(width):
 def test_only_the_four_parts_take_a_hue():
     facts = facts_of(movies())
     hues = {LIGHT[token] for token in ATOM_TOKENS.values()}
-    for drawing in (reach.draw(facts, WIDE, "x"), subsets.draw(facts, WIDE, "x"), shapley.draw(facts, WIDE, "x")):
+    _, _, _, _, reached, *rest = drawings(facts, WIDE)
+    rest.pop(2)  # the balance of classes
+    for drawing in (reached, *rest):
         assert not hues & set(re.findall(r"#[0-9a-f]{6}", drawing))
 
 

@@ -106,7 +106,7 @@ def test_every_drawing_says_in_words_what_it_shows(page):
 def test_figures_are_drawn_twice_and_numbered_through(name):
     page = PAGES[name]
     drawn = {at["id"] for tag, at in read(page).tags if tag == "svg"}
-    for figure in ("hero", "balance", "strip", "forest", "reach", "subsets", "shapley"):
+    for figure in ("hero", "balance", "strip", "forest", "reach", "pareto", "subsets", "robustness", "shapley"):
         assert {f"{figure}-w", f"{figure}-n"} <= drawn
     numbers = [int(n) for n in re.findall(r"<b>Figure (\d+)\.", page)]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 7
@@ -147,7 +147,8 @@ def test_no_page_prints_a_missing_number(page):
 
 
 def test_pages_are_light(page):
-    assert len(page.encode()) < 1_500_000
+    # The gallery is a sheet of every figure in ten states, for those who change them.
+    assert len(page.encode()) < (2_500_000 if "<title>Gallery" in page else 1_500_000)
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert len(scripts) == 1 and len(scripts[0].encode()) < 6_000
 
