@@ -2,8 +2,8 @@
 
 The printed "truth" is what the generator was meant to do, scaled to the accuracy of the best model. What the sets hold
 can be computed (`mmcore.data.worlds.generative_truth`), and it differs: the set called synergy holds 0.2 bit of
-redundancy, the mixed sets far less synergy than printed. Estimators are held against the computed truth; the printed rows (`cvx` in
-nats, `batch` and `truth` in bits) stand beside it in the record.
+redundancy, the mixed sets far less synergy than printed. Estimators are held against the computed truth; the printed
+rows (`cvx` in nats, `batch` and `truth` in bits) stand beside it in the record.
 """
 
 from __future__ import annotations

@@ -229,8 +229,8 @@ def random_ratios(seed: int, *, block: int = BLOCK) -> tuple[float, float, float
         >>> all(0 <= r <= 1 for r in random_ratios(1))
         True
     """
-    if block < 1:
-        raise InputError("block", block, "1 or more", "The released code has 5.")
+    if block < 2:  # of a single entry no share below one takes any
+        raise InputError("block", block, "2 or more", "The released code has 5.")
     generator = stream(seed, "generative", "ratios")
     while True:
         r1, r2, rc = generator.random(3)
