@@ -264,3 +264,53 @@ def test_a_page_can_be_read_without_scripts(browser, site):
         assert browser.ask("document.querySelector('.verdict').checkVisibility()") is True
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def choose(browser: Browser, file: Path) -> str:
+    """Open the panel of measured time, give it a file, and return what it then says."""
+    browser.ask("document.querySelector('.measured').open = true")
+    document = browser.call("DOM.getDocument")["root"]["nodeId"]
+    node = browser.call("DOM.querySelector", nodeId=document, selector=".measured input")["nodeId"]
+    browser.call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
+    return browser.ask("""new Promise(done => {
+        const out = document.querySelector('.measured [role=status]'), start = Date.now();
+        (function look() {
+            if (out.textContent || Date.now() - start > 3000) done(out.innerText); else setTimeout(look, 20);
+        })();
+    })""")
+
+
+def test_the_measured_time_is_shown_from_the_file_that_the_reader_opens(browser, site, tmp_path):
+    hostile = "<img src=x onerror=alert(1)>"
+    seconds = {"late_fusion-seed0": 1.5, "late_fusion-seed1-fold2": 2.5, f"{hostile}-seed0": 0.25}
+    (tmp_path / "cost.json").write_text(json.dumps({"seconds": seconds, "peak_memory_mb": 512.4}), encoding="utf-8")
+    browser.load(site / "two/index.html", 390)
+    said = choose(browser, tmp_path / "cost.json")
+    rows = browser.ask(
+        "[...document.querySelectorAll('.measured tbody tr')].map(r => [...r.cells].map(c => c.innerText))"
+    )
+    assert rows == [[hostile, "1", "0.3", "0.25"], ["late fusion", "2", "4.0", "2.00"]]
+    assert "Peak memory: 512 MB." in said
+    assert browser.ask("document.querySelectorAll('.measured img').length") == 0
+    assert browser.complaints() == []
+    assert browser.requests() <= {(site / "two/index.html").as_uri(), "data:,"}
+    assert browser.ask(TOO_WIDE)[2] == []
+
+
+@pytest.mark.parametrize("content", ["no json", "{}", "null", '{"seconds": 3}'])
+def test_a_file_without_measured_time_is_refused_in_words(browser, site, tmp_path, content):
+    (tmp_path / "other.json").write_text(content, encoding="utf-8")
+    browser.load(site / "two/index.html")
+    assert choose(browser, tmp_path / "other.json") == "This file holds no measured time."
+    assert browser.complaints() == []
+
+
+def test_the_panel_offers_no_button_that_does_nothing(browser, site):
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.load(site / "two/index.html")
+        browser.ask("document.querySelector('.measured').open = true")
+        assert browser.ask("document.querySelector('.measured .open').checkVisibility()") is False
+        assert browser.ask("document.querySelector('.measured code').checkVisibility()") is True
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
