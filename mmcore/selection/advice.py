@@ -126,18 +126,18 @@ def advise(
         raise InputError("ds", f"one modality, {ds.modalities[0]}", "two or more", "There is nothing to add to it.")
     known, column = _known(ds, label, labelled_rows, paired_rows, table_options.label_bins)
     symbol_seed = stream_seed(seed, "advice symbols")
-    read = {name: read_source(ds, name) for name in ds.modalities}
+    read = {name: _source(ds, name) for name in ds.modalities}
     tables = {name: _alone(source, known, table_options, symbol_seed) for name, source in read.items()}
     names = _held(held, ds, tables)
     asked = _candidates(candidates, ds, names)
-    source = read[names[0]] if len(names) == 1 else join([read[name] for name in names], " and ".join(names))
+    source = _together([read[name] for name in names])
     own = tables[names[0]] if len(names) == 1 else _alone(source, known, table_options, symbol_seed)
     found = []
     for name in asked:
         single = tables[name]
         accuracy = None if isinstance(single, Exception) else single_accuracy(single)
         try:
-            counts = pair_counts(source, read[name], known, table_options, seed=symbol_seed)
+            counts = pair_counts(source, _together([read[name]]), known, table_options, seed=symbol_seed)
             advice = advise_pair(counts, advice_options, seed=stream_seed(seed, "advice", name))
             found.append(Candidate(name, "estimated", None, advice, accuracy))
         except (InputError, NotCertified) as error:
@@ -206,10 +206,28 @@ def _known(
     return SemiSupervisedRows(target.codes, paired, units.astype(np.int64), ds.groups is not None), spec.column
 
 
-def _alone(source: Source, known: SemiSupervisedRows, options: TableOptions, seed: int) -> Any:
+def _source(ds: Dataset, name: str) -> Source | InputError:
+    """Return a modality's features, or the reason why it has none (text)."""
+    try:
+        return read_source(ds, name)
+    except InputError as error:
+        return error
+
+
+def _together(sources: Sequence[Source | InputError]) -> Source:
+    """Return the modalities as one source; raise the reason why one of them has no features."""
+    read = []
+    for source in sources:
+        if isinstance(source, InputError):
+            raise source
+        read.append(source)
+    return read[0] if len(read) == 1 else join(read, " and ".join(source.name for source in read))
+
+
+def _alone(source: Source | InputError, known: SemiSupervisedRows, options: TableOptions, seed: int) -> Any:
     """Return p(x,y) of a source, or the reason why there is none."""
     try:
-        return single_counts(source, known, options, seed=seed)
+        return single_counts(_together([source]), known, options, seed=seed)
     except InputError as error:
         return error
 

@@ -131,7 +131,8 @@ def quantify_models(
         pair: two modalities; may be left out where there are just two.
         label: label column; None for the main one.
         labels: "predicted" or "sampled", see above.
-        options: those of the dataset's estimate (`information.plan.EstimateOptions` and `clusters.Options`).
+        options: those of the dataset's estimate (`information.plan.EstimateOptions` and `clusters.Options`); chance
+            levels (`n_null`) only where asked for.
         seed: of everything drawn; the dataset's own for its symbols.
 
     Raises:

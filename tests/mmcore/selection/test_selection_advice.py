@@ -217,6 +217,31 @@ def test_a_candidate_without_labelled_rows_or_too_few_of_them_is_refused_and_sta
     assert "two symbols" in found.candidates[2].reason
 
 
+def test_text_is_refused_as_a_candidate_and_raises_where_it_is_held():
+    bits = np.random.default_rng(0).integers(0, 2, (200, 1)) + 0.0
+    ds = from_arrays({"a": bits, "b": bits, "note": ["w"] * 200}, labels=bits[:, 0].astype(str), name="text")
+    found = advise(ds, held="a", options={"n_boot": 0})
+    assert [(one.modality, one.status) for one in found.candidates] == [("b", "estimated"), ("note", "refused")]
+    assert found.next is None  # b is a copy of a, which is the label
+    with pytest.raises(InputError, match="numbers"):
+        advise(ds, held="note", options={"n_boot": 0})
+
+
+def test_a_regression_is_advised_by_its_quantiles_and_reads_no_other_label():
+    x, noise = np.random.default_rng(0).normal(size=(2, 800, 1))
+    found = []
+    for hidden in (1e6, -1e6):  # either would move every quantile
+        labels = np.where(np.arange(800) < 600, x[:, 0], hidden)
+        ds = from_arrays({"a": noise, "b": x}, labels=labels, name="reg", split=["train"] * 800)
+        found.append(advise(ds, held="a", labelled_rows=np.arange(600), options={"n_boot": 0}))
+    assert found[0] == found[1]
+    assert found[0].n_classes == 4
+    # the label is b itself: three edges can split at most three of its eight symbols
+    assert found[0].candidates[0].advice.symbols[1] == 8
+    assert found[0].candidates[0].accuracy_alone > 0.6
+    assert found[0].candidates[0].advice.collect == "yes"
+
+
 def test_bad_input():
     bits = np.array([[0.0], [1.0]] * 20)
     labels = ["x", "y"] * 20
