@@ -14,11 +14,10 @@ from mmcore.reporting.view import Block, Cell, Column, Figure, Measured, Source,
 def blocks(facts: Facts) -> tuple[Block, ...]:
     """Return the figure and the panel of measured time."""
     costs = pareto.costs_of(facts)
-    title = f"{fmt.capital(facts.metric.words)} against cost"
+    title, panel = f"{fmt.capital(facts.metric.words)} against cost", Measured(f"results/{facts.name}/cost.json")
     if costs is None:
         reason = "fewer than two models have a score and a cost"
-        return (Figure(name="pareto", title=title, unit="", empty=f"not drawn: {reason}"),)
-    panel = Measured(f"results/{facts.name}/cost.json")
+        return Figure(name="pareto", title=title, unit="", empty=f"not drawn: {reason}"), panel
     return _figure(facts, costs, title), panel
 
 

@@ -83,7 +83,7 @@ def _table(facts: Facts, models: Sequence[Model]) -> Table:
     heads = [Column("Model"), number_head(metric.column), number_head(f"Difference to late fusion{unit}"),
              Column("Difference to late fusion, drawn", sortable=False, hidden=True)]  # fmt: skip
     if single:
-        heads += [number_head(f"Difference to {model_words(single)}{unit}"),
+        heads += [number_head(f"Difference to {fmt.middle_cut(model_words(single))}{unit}"),
                   Column("Difference to the best single one, drawn", sortable=False, hidden=True)]  # fmt: skip
     heads += [number_head("Parameters"), number_head("Operations")]
     extent = _extent(facts)

@@ -237,3 +237,10 @@ def test_measured_time_is_no_part_of_the_page():
     assert "results/two/cost.json" in page and "Measured time differs from run to run" in page
     panel = re.search(r'<details class="measured">.*?</details>', page, re.DOTALL)[0]
     assert 'type="file"' in panel and not re.search(r"\d+ (?:s|MB)\b", panel)
+
+
+def test_a_long_name_is_cut_in_a_head_and_whole_in_its_row():
+    facts = facts_of(invented(("a_modality_whose_name_does_not_end", "b")))
+    wide = model_table.blocks(facts)[0]
+    assert max(len(c.head) for c in wide.table.columns) < 60
+    assert "A_modality_whose_name_does_not_end alone" in [row[0].text for row in wide.table.rows]
