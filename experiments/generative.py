@@ -1,7 +1,7 @@
 """Table 3.2 of the thesis: the ten synthetic sets, with their computed truth, chance levels and every estimator.
 
 The printed "truth" is what the generator was meant to do, scaled to the accuracy of the best model. What the sets hold
-can be computed (`mmcore.data.worlds.generative_truth`), and it differs: the set called synergy holds 0.2 bit of
+can be computed (`mmcore.information.worlds.generative_truth`), and it differs: the set called synergy holds 0.2 bit of
 redundancy, the mixed sets far less synergy than printed. Estimators are held against the computed truth; the printed
 rows (`cvx` in nats, `batch` and `truth` in bits) stand beside it in the record.
 """
@@ -15,9 +15,9 @@ import numpy as np
 
 from experiments.record import Check, near, run
 from mmcore.data.worlds.generative import SETS, generate
-from mmcore.data.worlds.generative_truth import generative_truth
 from mmcore.information import pid
 from mmcore.information.atoms import ATOMS
+from mmcore.information.worlds.generative_truth import generative_truth
 
 
 def chance_of(result: pid.PID) -> dict[str, float] | None:

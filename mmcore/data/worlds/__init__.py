@@ -1,7 +1,7 @@
 """Synthetic worlds whose information decomposition is known by construction.
 
-`planted` is the dataset of the pipeline; `draw`, `truth` and `WORLDS` are all the others, `random_world` new ones.
-The names are loaded when asked for: a drawn dataset needs no solver, the truth does.
+`planted` is the dataset of the pipeline; `draw` and `WORLDS` are all the others, `random_world` makes new ones. What
+they hold, `mmcore.information.worlds.truth` tells, which needs a solver.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mmcore.data.worlds.controlled import ControlledWorld
     from mmcore.data.worlds.drawing import decode, draw, oracle
     from mmcore.data.worlds.embedding import Embedding
-    from mmcore.data.worlds.known_truth import Truth, truth
     from mmcore.data.worlds.parts import Part
     from mmcore.data.worlds.prior import random_world
 
@@ -25,7 +24,6 @@ __all__ = [
     "ControlledWorld",
     "Embedding",
     "Part",
-    "Truth",
     "decode",
     "draw",
     "find_world",
@@ -33,7 +31,6 @@ __all__ = [
     "planted",
     "planted_truth",
     "random_world",
-    "truth",
     "world_names",
 ]
 
@@ -42,13 +39,11 @@ _HOMES = {
     "ControlledWorld": "controlled",
     "Embedding": "embedding",
     "Part": "parts",
-    "Truth": "known_truth",
     "decode": "drawing",
     "draw": "drawing",
     "find_world": "catalogue",
     "oracle": "drawing",
     "random_world": "prior",
-    "truth": "known_truth",
     "world_names": "catalogue",
 }
 

@@ -1,10 +1,11 @@
-"""Rows of a world as a dataset, its truth in the annotations, and the way back to symbols and posteriors.
+"""Rows of a world as a dataset, and the way back from it to symbols and posteriors.
 
 Rows are independent, so a split by place is a random one: of every 20 rows 14 train, 3 validate and 3 test, and the
 first rows of a controlled world stay the same however many are drawn. With `n` by split, each split has a stream of its
 own: more training rows leave the others as they are.
 
-Generative sets cut ranks into classes of equal size over all rows, so their labels are those of the whole draw.
+What a world holds, `mmcore.information.worlds` tells: nothing here needs a solver. Generative sets cut ranks into
+classes of equal size over all rows, so their labels are those of the whole draw.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from mmcore.data.worlds import images, sequences, vectors
 from mmcore.data.worlds.catalogue import World, find_world
 from mmcore.data.worlds.controlled import ControlledWorld, Symbols, draw_symbols, posterior
 from mmcore.data.worlds.generative import GenerativeWorld, generate_ratios
-from mmcore.data.worlds.known_truth import is_known, truth
 from mmcore.errors import InputError, unknown_name
 
 Codes = NDArray[np.int64]
@@ -35,7 +35,14 @@ PATTERN = np.array([{3: "valid", 10: "valid", 17: "valid", 6: "test", 13: "test"
 KIND_OF = {"vector": "embedding", "sequence": "timeseries", "image": "image"}
 
 
-def draw(world: World | str, n: int | Mapping[str, int], *, seed: int, name: str | None = None) -> Dataset:
+def draw(
+    world: World | str,
+    n: int | Mapping[str, int],
+    *,
+    seed: int,
+    name: str | None = None,
+    annotations: Mapping[str, Any] | None = None,
+) -> Dataset:
     """Return `n` rows of a world as a dataset.
 
     Args:
@@ -43,10 +50,10 @@ def draw(world: World | str, n: int | Mapping[str, int], *, seed: int, name: str
         n: rows, at least 20, split 70/15/15; or rows of each split, as {"train": 1000, "valid": 500, "test": 5000}.
         seed: of the rows, and of the maps that show symbols; another seed is another dataset of the same truth.
         name: of the dataset; None: the world's.
+        annotations: more of them, such as `truth(world).annotations()`.
 
     Returns:
-        A dataset with classes `class0`, ..; `annotations` hold `world`, and where the truth is known `truth` (a row a
-        pair, bits), `bayes_accuracy` (a row a subset of modalities) and `truth_error` (bits).
+        A dataset with classes `class0`, ..; its `annotations` hold the name of the `world`.
 
     Raises:
         InputError: for an unknown name or split, or too few rows.
@@ -63,7 +70,6 @@ def draw(world: World | str, n: int | Mapping[str, int], *, seed: int, name: str
     else:
         arrays, y = _controlled(spec, sizes, seed)
     split = np.resize(PATTERN, len(y)) if "all" in sizes else np.repeat(list(sizes), list(sizes.values()))
-    known = truth(spec).annotations() if is_known(spec) else {}
     layouts = [spec.layout(k) if isinstance(spec, ControlledWorld) else "vector" for k in range(len(spec.modalities))]
     return from_arrays(
         arrays,
@@ -77,7 +83,7 @@ def draw(world: World | str, n: int | Mapping[str, int], *, seed: int, name: str
             "sample_noun": "sample",
             "label_noun": "class",
             "world": spec.name,
-            **known,
+            **(annotations or {}),
         },
         licence="Apache-2.0",
         source="mmcore/data/worlds",

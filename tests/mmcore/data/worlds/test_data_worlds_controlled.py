@@ -23,13 +23,13 @@ from mmcore.data.worlds import (
     images,
     oracle,
     sequences,
-    truth,
     vectors,
 )
 from mmcore.data.worlds.controlled import draw_symbols, pair_table, posterior, subset_table
 from mmcore.data.worlds.parts import error_for
 from mmcore.errors import InputError
 from mmcore.information import pid
+from mmcore.information.worlds import draw_with_truth, truth
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 CONTROLLED = [name for name, entry in WORLDS.items() if "controlled" in entry.tags]
@@ -287,7 +287,7 @@ def test_splits_have_streams_of_their_own():
 
 
 def test_a_drawn_dataset_is_stored_with_its_truth(tmp_path):
-    ds = draw("three_layouts", 40, seed=0, name="mixed")
+    ds = draw_with_truth("three_layouts", 40, seed=0, name="mixed")
     save_dataset(ds, tmp_path / "mixed")
     back = load_dataset(tmp_path / "mixed")
     assert [m.kind for m in back.spec.modalities] == ["embedding", "timeseries", "image"]

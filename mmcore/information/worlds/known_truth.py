@@ -17,13 +17,15 @@ from functools import lru_cache
 from itertools import chain, combinations
 from typing import Any
 
+from mmcore.data.dataset import Dataset
 from mmcore.data.worlds.catalogue import World, find_world
 from mmcore.data.worlds.controlled import ControlledWorld, pair_table, subset_table
+from mmcore.data.worlds.drawing import draw
 from mmcore.data.worlds.generative import GenerativeWorld
-from mmcore.data.worlds.generative_truth import MOST_BLOCK, generative_truth
 from mmcore.errors import InputError
 from mmcore.information.entropy import mutual_information
 from mmcore.information.pid import ATOMS, decompose
+from mmcore.information.worlds.generative_truth import MOST_BLOCK, generative_truth
 
 TRUTH_DRAWS = 4000
 
@@ -97,6 +99,32 @@ def truth(world: World | str) -> Truth:
         (0.95, 0.5)
     """
     return _truth(find_world(world) if isinstance(world, str) else world)
+
+
+def draw_with_truth(world: World | str, n: int | Mapping[str, int], *, seed: int, name: str | None = None) -> Dataset:
+    """Return what `mmcore.data.worlds.draw` returns, with the truth in the annotations where it is known.
+
+    Args:
+        world: a name of `WORLDS`, or a world.
+        n: rows, or rows of each split.
+        seed: of the rows and maps.
+        name: of the dataset; None: the world's.
+
+    Returns:
+        A dataset whose `annotations` further hold `truth` (a row a pair, bits), `bayes_accuracy` (a row a subset of the
+        modalities) and `truth_error` (bits).
+
+    Raises:
+        InputError: as `draw`.
+
+    Example:
+        >>> ds = draw_with_truth("pure_unique1", 40, seed=0)
+        >>> round(ds.spec.annotations["truth"][0]["unique1"], 3)
+        0.714
+    """
+    spec = find_world(world) if isinstance(world, str) else world
+    known = truth(spec).annotations() if is_known(spec) else {}
+    return draw(spec, n, seed=seed, name=name, annotations=known)
 
 
 def is_known(world: World) -> bool:
