@@ -122,17 +122,24 @@ def permuted_given(
         >>> bool(np.allclose(drawn.sum(axis=2), 0.25) and np.allclose(drawn.sum(axis=3), 0.25))
         True
     """
-    counts = tables.reshape(-1, *shape)
-    strata = np.zeros((shape[source], *counts.shape))
+    counts = tables.reshape(-1, *shape).astype(np.int64)
+    strata, fixed = [], np.zeros((1, shape[0] * shape[1], shape[2]), dtype=np.int64)
+    # One symbol at a time: all strata of many groups at once would be as large as the tables times the symbols.
     for k in range(shape[source]):
-        place = (slice(None), slice(k, k + 1)) if source == 0 else (slice(None), slice(None), slice(k, k + 1))
-        strata[(k, *place)] = counts[place]
-    flat = strata.reshape(-1, shape[0] * shape[1], shape[2]).astype(np.int64)
-    movable = ((flat.sum(axis=1) > 0).sum(axis=1) > 1) & ((flat.sum(axis=2) > 0).sum(axis=1) > 1)
-    if not movable.any():
+        inside = counts[:, k] if source == 0 else counts[:, :, k]  # (groups, symbols of the other source, labels)
+        movable = ((inside.sum(axis=1) > 0).sum(axis=1) > 1) & ((inside.sum(axis=2) > 0).sum(axis=1) > 1)
+        place = (slice(None), k) if source == 0 else (slice(None), slice(None), k)
+        whole = np.zeros((int(movable.sum()), *shape), dtype=np.int64)
+        whole[place] = inside[movable]
+        strata.append(whole.reshape(len(whole), *fixed.shape[1:]))
+        rest = np.zeros((1, *shape), dtype=np.int64)
+        rest[place] = inside[~movable].sum(axis=0)
+        fixed += rest.reshape(fixed.shape)
+    movable_tables = np.concatenate(strata)
+    if not len(movable_tables):
         return None
-    fixed = flat[~movable].sum(axis=0, keepdims=True)
-    return _exchanged(np.concatenate([flat[movable], fixed]), n_draws, stream(seed, name), movable=int(movable.sum()))
+    every = np.concatenate([movable_tables, fixed])
+    return _exchanged(every, n_draws, stream(seed, name), movable=len(movable_tables))
 
 
 def _exchanged(counts: Codes, n_draws: int, generator: np.random.Generator, movable: int | None = None) -> Float:
@@ -155,10 +162,12 @@ def _exchanged(counts: Codes, n_draws: int, generator: np.random.Generator, mova
 
 
 def _whole_groups_permuted(counts: Codes, labels: Codes, n_draws: int, generator: np.random.Generator) -> Float:
-    sources = counts.sum(axis=2).astype(np.float64)
-    total = np.zeros((n_draws, counts.shape[1], counts.shape[2]))
+    from scipy.sparse import csr_array
+
+    # Most groups hold few cells, so a sparse product counts a draw in the time of its rows.
+    sources = csr_array(counts.sum(axis=2).astype(np.float64)).T.tocsr()  # (cells, groups)
+    total = np.empty((n_draws, counts.shape[1], counts.shape[2]))
     for draw in total:
         exchanged = generator.permutation(labels)
-        for label in range(counts.shape[2]):
-            draw[:, label] = sources[exchanged == label].sum(axis=0)
+        draw[:] = sources @ (exchanged[:, None] == np.arange(counts.shape[2])).astype(np.float64)
     return _normalised(total.reshape(n_draws, -1))
