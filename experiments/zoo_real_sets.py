@@ -6,8 +6,9 @@
                         test part are halved, and each half chooses once and tests once
     stress_predict      per-second levels and spreads of five signals and the beats, scaled within each subject (which
                         needs no label); fewer than five beats are no beats: 37 % of the windows; folds by subject
-    robot_failures_lp*  force and torque, 15 steps; the three larger of the five tasks (one row of the other two is more
-                        than two points); stratified folds
+    robot_failures_lp*  force and torque, 15 steps, as they are and as signed logarithms (some are a thousand times
+                        others); the three larger of the five tasks: of the other two, one row is more than two points;
+                        stratified folds
     avmnist_clean       image and a clip of the same digit; rows are grouped by clip, no clip is in two parts
     avmnist_degraded    the same; the principal components that hold 25 % of the images' variance, white noise at 0 dB
     avmnist_xor         a clip of any digit, label: (image >= 5) xor (clip >= 5)
@@ -138,8 +139,9 @@ def robot_failures(task: int, root: Path, seed: int, sizes: dict[str, int]) -> R
     """Force and torque of a robot's failures, one of its five tasks, in stratified folds."""
     with np.load(root / "robot_failures" / "robot_failures.npz", allow_pickle=False) as file:
         rows = file["task"] == task
-        values = {name: file[name][rows].astype(np.float32) for name in ("force", "torque")}
+        raw = {name: file[name][rows].astype(np.float32) for name in ("force", "torque")}
         labels = file["classes"][file["y"][rows]].astype(str)
+    values = {name: np.concatenate([x, np.sign(x) * np.log1p(np.abs(x))], axis=2) for name, x in raw.items()}
     codes = np.unique(labels, return_inverse=True)[1]
     folds = fold_rows(codes, n_folds=sizes["folds"], seed=seed)
     kinds = dict.fromkeys(values, "timeseries")
