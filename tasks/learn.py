@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Sequence
@@ -81,15 +82,24 @@ class Learning:
         seeds = self.train.seeds
         return [Run(m, names, seed, fold) for m, names in self.models.items() for seed in seeds for fold in self.parts]
 
-    @property
+    @functools.cached_property
     def models(self) -> dict[str, tuple[str, ...]]:
         """Model -> modalities: what was proposed, the baselines, what params name, and what is retrained on subsets."""
         proposed = [*self.selection["candidates"], *self.selection["mandatory"]]
         found = {entry["model"]: tuple(entry["modalities"]) for entry in proposed}
-        found |= named_models(self.train.models, self.ds.modalities)
+        found |= named_models(self.train.models, self.ds.modalities, self.every_method[0])
         if self.train.retrain_subsets is not None:
             found |= retrained_models(self.train.retrain_subsets, self.ds.modalities)
         return found
+
+    @functools.cached_property
+    def every_method(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """What `all` stands for on this dataset, and why other methods do not fit it; nothing where it is not asked."""
+        if "all" not in self.train.models:
+            return (), {}
+        from mmcore.training import fitting_methods
+
+        return fitting_methods(self.ds.spec)
 
     @property
     def metric(self) -> str:
@@ -122,8 +132,10 @@ def open_learning(dataset: str, root: Path) -> Learning:
     return Learning(parameters, train, evaluate, ds, selection, parts, workspace)
 
 
-def named_models(names: Sequence[str], modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return model -> modalities for the methods that params name; `all` is every method that so many allow.
+def named_models(
+    names: Sequence[str], modalities: Sequence[str], fitting: Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Return model -> modalities for the methods that params name; `all` is those of `fitting`.
 
     Raises:
         InputError: for a modality after `unimodal:` that is not there, or a method that so many modalities do not fit.
@@ -132,14 +144,14 @@ def named_models(names: Sequence[str], modalities: Sequence[str]) -> dict[str, t
         >>> named_models(["unimodal:a"], ["a", "b"])
         {'unimodal:a': ('a',)}
     """
-    from mmcore.training.methods import find_method, fits_number, method_names
+    from mmcore.training.methods import find_method, fits_number
 
     every = tuple(modalities)
     found: dict[str, tuple[str, ...]] = {}
     for name in names:
         _, _, suffix = name.partition(":")
         if name == "all":
-            found |= {each: every for each in method_names() if each != "unimodal" and fits_number(each, len(every))}
+            found |= {each: every for each in fitting if each != "unimodal"}
         elif name == "unimodal":
             found |= {f"unimodal:{modality}": (modality,) for modality in every}
         elif suffix and suffix not in every:

@@ -74,7 +74,8 @@ def collect_fits(dataset: str, root: Path) -> Path:
         del entry["name"]
     protocol = describe_protocol(learning.ds, learning.train.seeds)
     place = learning.workspace / "training.json"
-    write_json(place, {"protocol": protocol, "runs": entries})
+    left_out = [{"model": name, "reason": reason} for name, reason in learning.every_method[1].items()]
+    write_json(place, {"protocol": protocol, "runs": entries, "left_out": left_out})
     return place
 
 

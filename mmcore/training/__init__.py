@@ -11,11 +11,18 @@ if TYPE_CHECKING:
     from mmcore.training.devices import torch_threads
     from mmcore.training.fitting import FitResult, fit
     from mmcore.training.loop import NonFiniteLossError
-    from mmcore.training.methods import Method, available_methods, find_method, method_names, train_method
+    from mmcore.training.methods import (
+        Method,
+        available_methods,
+        find_method,
+        fitting_methods,
+        method_names,
+        train_method,
+    )
     from mmcore.training.prediction import predict
 
-__all__ = ["FitResult", "Method", "NonFiniteLossError", "available_methods", "find_method", "fit", "method_names"]
-__all__ += ["predict", "torch_threads", "train_method"]
+__all__ = ["FitResult", "Method", "NonFiniteLossError", "available_methods", "find_method", "fit", "fitting_methods"]
+__all__ += ["method_names", "predict", "torch_threads", "train_method"]
 
 _MODULES = {
     "FitResult": "mmcore.training.fitting",
@@ -23,6 +30,7 @@ _MODULES = {
     "fit": "mmcore.training.fitting",
     "Method": "mmcore.training.methods",
     "find_method": "mmcore.training.methods",
+    "fitting_methods": "mmcore.training.methods",
     "method_names": "mmcore.training.methods",
     "available_methods": "mmcore.training.methods",
     "train_method": "mmcore.training.methods",

@@ -19,7 +19,7 @@ from mmcore.objectives import find_term
 if TYPE_CHECKING:
     import numpy as np
 
-    from mmcore.data import Dataset
+    from mmcore.data import Dataset, DatasetSpec
     from mmcore.training.fitting import FitResult
 
 
@@ -188,6 +188,39 @@ def fits_number(name: str, n_modalities: int) -> bool:
     method = find_method(name)
     entry = next(entry for entry in MODELS if entry.name == method.model)
     return max(entry.fewest, method.fewest) <= n_modalities and (entry.most is None or n_modalities <= entry.most)
+
+
+def fitting_methods(
+    spec: DatasetSpec, modalities: Sequence[str] | None = None, *, label: str | None = None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the methods whose model can be built for these modalities, and of the others why not.
+
+    Args:
+        spec: the dataset's specification.
+        modalities: those that the models would see (None: all).
+        label: the label column (None: the first).
+
+    Example:
+        >>> import numpy as np
+        >>> from mmcore.data import from_arrays
+        >>> ds = from_arrays({"a": np.zeros((4, 2)), "b": np.zeros((4, 3))}, labels=[0, 1, 0, 1], name="tiny")
+        >>> names, refused = fitting_methods(ds.spec)
+        >>> "late_fusion" in names, "unimodal" in refused
+        (True, True)
+    """
+    from mmcore.models import build_model
+
+    chosen = tuple(modalities if modalities is not None else (m.name for m in spec.modalities))
+    names, refused = [], {}
+    for method in available_methods():
+        try:
+            if not fits_number(method.name, len(chosen)):
+                raise InputError("modalities", f"{len(chosen)}", "another number", "Name fewer or more.")
+            build_model(method.model, spec, modalities=chosen, label=label, **method.arguments)
+            names.append(method.name)
+        except InputError as error:
+            refused[method.name] = str(error)
+    return tuple(names), refused
 
 
 def train_method(
