@@ -213,6 +213,9 @@ def posterior(world: ControlledWorld, shown: Mapping[str, Codes]) -> Float:
         world: whose table is used.
         shown: modality -> symbols (n, parts that it shows), as `draw_symbols` or a decoder returns them.
 
+    Raises:
+        InputError: for no modality, an unknown one, or symbols that never occur together.
+
     Example:
         >>> world = ControlledWorld("copy", (Part("shared", (0, 1), noise=0.1),))
         >>> posterior(world, {"beta": np.array([[0], [1]])}).round(6).tolist()
@@ -231,6 +234,10 @@ def posterior(world: ControlledWorld, shown: Mapping[str, Codes]) -> Float:
             used[place] += showing
         if part.n_values > 1:
             joint = part.marginal(places)[tuple(columns)]
-            given = joint / joint.sum(axis=1, keepdims=True)
-            codes = (codes[:, :, None] * given[:, None, :]).reshape(len(codes), -1)
+            mass = joint.sum(axis=1, keepdims=True)
+            if (mass == 0.0).any():
+                row = int(np.flatnonzero(mass == 0.0)[0])
+                remedy = "Decode with the seed and the world that the rows were drawn with."
+                raise InputError("shown", f"row {row}, which has no probability", "symbols of this world", remedy)
+            codes = (codes[:, :, None] * (joint / mass)[:, None, :]).reshape(len(codes), -1)
     return world.merged(codes)

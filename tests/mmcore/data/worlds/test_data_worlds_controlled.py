@@ -346,6 +346,7 @@ def test_an_empty_subset_is_the_prior():
         ("modalities", lambda: truth("gate") and find_world("gate").places(["gamma"])),
         ("world", lambda: truth("three_parity").atoms),
         ("shown", lambda: posterior(find_world("gate"), {})),
+        ("shown", lambda: oracle(find_world("pure_redundancy"), draw("pure_redundancy", 60, seed=0), seed=1)),
     ],
 )
 def test_bad_input_names_its_argument(argument, make):
