@@ -8,16 +8,24 @@ from typing import Any
 
 from mmcore.reporting.format import capital, plural
 
+NAMES = {
+    "film": "FiLM", "mfm": "MFM", "mvae": "MVAE", "mctn": "MCTN", "mult": "MulT", "rmfn": "RMFN", "mfas": "MFAS",
+    "cca": "CCA", "ef_transformer": "EF transformer", "lf_transformer": "LF transformer", "ef_lstm": "EF-LSTM",
+    "lf_lstm": "LF-LSTM", "ctc_alignment": "CTC alignment", "refnet": "RefNet", "refnet_inputs": "RefNet on inputs",
+    "functional_entropy": "functional entropy",
+}  # fmt: skip
+"""Methods whose name is not its words."""
+
 
 def model_words(key: str) -> str:
     """Return a model's name inside a sentence; the name of a modality stays as it was given.
 
     Example:
-        >>> model_words("unimodal:EEG"), model_words("late_fusion")
-        ('EEG alone', 'late fusion')
+        >>> model_words("unimodal:EEG"), model_words("late_fusion"), model_words("mult")
+        ('EEG alone', 'late fusion', 'MulT')
     """
     kind, _, modality = key.partition(":")
-    return f"{modality} alone" if kind == "unimodal" and modality else key.replace("_", " ")
+    return f"{modality} alone" if kind == "unimodal" and modality else NAMES.get(key, key.replace("_", " "))
 
 
 def model_name(key: str) -> str:

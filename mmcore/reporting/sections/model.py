@@ -11,6 +11,9 @@ from mmcore.reporting.sections import cost, model_table, slices
 from mmcore.reporting.sentences.verdict import ended, ordered_comparisons, synergy_text
 from mmcore.reporting.view import Block, Cell, Column, Empty, Folded, Reasons, Table, number_head
 
+STATED_COMPARISONS = 4
+"""More than so many stand in the folded table alone."""
+
 
 def blocks(facts: Facts) -> tuple[Block, ...]:
     """Return the blocks of the section."""
@@ -32,7 +35,7 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
 
 def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
     pair = facts.leading
-    compared = [("On validation:", _compared(facts, comparison)) for comparison in ordered_comparisons(facts)]
+    compared = [("On validation:", _compared(facts, comparison)) for comparison in _telling(facts)]
     items: list[tuple[str, str]] = []
     if pair is not None:
         there = pair.atoms["synergy"].above_zero
@@ -45,6 +48,14 @@ def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
         dearer = [m for m in facts.models if m.n_parameters and m.n_parameters > chosen.n_parameters]
         items.append(("Its size:", _size(chosen.n_parameters, len(dearer), len(facts.models) - 1)))
     return tuple(items)
+
+
+def _telling(facts: Facts) -> tuple[Mapping[str, Any], ...]:
+    """The comparisons that the reasons state: all of a few, else those of the models that the verdict is about."""
+    found, decided = ordered_comparisons(facts), facts.result("verdict") or {}
+    if len(found) <= STATED_COMPARISONS:
+        return found
+    return tuple(c for c in found if c["model"] in (decided.get("recommended"), "late_fusion"))
 
 
 def _size(n_parameters: int, n_dearer: int, n_others: int) -> str:
