@@ -8,7 +8,9 @@ in the pre-norm form of its code (its equation 4 adds the normalised input inste
 Attention is torch's fused one, for few scores on a CPU three products that are faster there; no weights come back.
 What is computed differently and is the same in value:
 P layers of one width are one batched product; the gains and offsets of a norm are folded into the weights that follow
-it, so that a sequence is normalised once for every layer that reads it.
+it, so that a sequence is normalised once for every layer that reads it; on a CPU queries, keys, values and what is
+gathered lie channels first in memory, time last, as attention wants them: the products before and after turn them for
+nothing.
 """
 
 from __future__ import annotations
@@ -51,9 +53,24 @@ def check_heads(width: int, heads: int | None) -> int:
     return heads
 
 
-def split_heads(x: Float[Tensor, "batch time width"], heads: int) -> Float[Tensor, "batch heads time channels"]:
-    """Return the heads' own channels."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+def project_heads(
+    x: Float[Tensor, "batch time size"],
+    weight: Float[Tensor, "features size"],
+    bias: Float[Tensor, " features"],
+    heads: int,
+    parts: int = 1,
+) -> list[Float[Tensor, "batch heads time channels"]]:
+    """Return `parts` tensors, such as queries, keys and values, from one linear map: its features in order, heads apart.
+
+    Example:
+        >>> [part.shape[1:] for part in project_heads(torch.ones(1, 2, 3), torch.ones(8, 3), torch.ones(8), 2, 2)]
+        [torch.Size([2, 2, 2]), torch.Size([2, 2, 2])]
+    """
+    if x.device.type != "cpu":
+        each = functional.linear(x, weight, bias).chunk(parts, -1)
+        return [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in each]
+    first = torch.addmm(bias[:, None], weight, x.flatten(0, 1).t())  # (features, batch * time)
+    return [part.view(heads, -1, *x.shape[:2]).permute(2, 0, 3, 1) for part in first.chunk(parts)]
 
 
 def attend(
@@ -79,8 +96,13 @@ def attend(
     if in_blocks and not torch.compiler.is_compiling():
         gathered = attend_in_blocks(queries, keys, values, mask, rate)
     else:
-        gathered = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=rate)
-    return gathered.transpose(1, 2).flatten(2)
+        # torch's fused kernels want channels last; this is a copy only on a CPU.
+        parts = (each.contiguous() if each.stride(-1) != 1 else each for each in (queries, keys, values))
+        gathered = functional.scaled_dot_product_attention(*parts, attn_mask=mask, dropout_p=rate)
+    if queries.device.type != "cpu":
+        return gathered.transpose(1, 2).flatten(2)
+    batch, _, targets, _ = gathered.shape
+    return gathered.permute(1, 3, 0, 2).reshape(-1, batch * targets).t().view(batch, targets, -1)
 
 
 def _few_scores(queries: Tensor, keys: Tensor) -> bool:
@@ -134,12 +156,14 @@ class ParallelLayer(nn.Module):
     def finish(
         self,
         x: Float[Tensor, "parallel batch time width"],
-        gathered: Float[Tensor, "parallel batch time width"],
+        gathered: Sequence[Float[Tensor, "batch time width"]],
         seen: Sequence[Bool[Tensor, " batch"] | None],
     ) -> Float[Tensor, "parallel batch time width"]:
         """Return the stream after attention's output and the perceptron; `seen` False: nothing was there to attend."""
         shape = x.shape
-        added = parallel_linear(gathered.flatten(1, 2), self.output, self.output_bias).view(shape)
+        # One product each, not a batched one, whose gradient would not lie channels first.
+        each = zip(gathered, self.output.unbind(0), self.output_bias.unbind(0))
+        added = torch.stack([functional.linear(x.flatten(0, 1), *linear) for x, *linear in each]).view(shape)
         if any(each is not None for each in seen):
             every = torch.ones(shape[1], dtype=torch.bool, device=x.device)
             gate = torch.stack([every if each is None else each for each in seen])
@@ -196,14 +220,13 @@ class SelfAttention(nn.Module):
         weight, bias, n = weight[0], bias[0], normalised(x)
         width = layer.width
         if pooled is None:
-            q, k, v = functional.linear(n, weight, bias).chunk(3, -1)
+            q, k, v = project_heads(n, weight, bias, self.heads, 3)
         else:
-            k, v = functional.linear(n, weight[width:], bias[width:]).chunk(2, -1)
+            k, v = project_heads(n, weight[width:], bias[width:], self.heads, 2)
             rows = torch.arange(len(x), device=x.device)[:, None]
-            q = functional.linear(n[rows, pooled], weight[:width], bias[:width])
+            (q,) = project_heads(n[rows, pooled], weight[:width], bias[:width], self.heads)
             x = x[rows, pooled]
             if mask is not None and mask.shape[2] > 1:
                 mask = mask.expand(len(x), -1, -1, -1)[rows, 0, pooled][:, None]
-        q, k, v = (split_heads(each, self.heads) for each in (q, k, v))
         gathered = attend(q, k, v, mask, self.rate if self.training else 0.0)
-        return layer.finish(x[None], gathered[None], [None])[0]
+        return layer.finish(x[None], [gathered], [None])[0]

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mmcore.models.sequences.dropout import factors
+from mmcore.models.sequences.dropout import generator, kept, scale
 
 # Scores in a block: 640 kB of float32, which two of them and the rest of a core's cache of a megabyte bear.
 _BLOCK = 160_000
@@ -48,8 +48,10 @@ class _Blockwise(torch.autograd.Function):
         (batch, heads, targets, channels), sources = queries.shape, keys.shape[2]
         q, k, v = _time_last(queries).mul_(channels**-0.5), _time_last(keys), _time_last(values)
         weights = q.new_empty(batch * heads, targets, sources)
-        keep = torch.empty_like(weights) if rate else None
-        out = q.new_empty(batch * heads, values.shape[3], targets)
+        keep = torch.empty_like(weights, dtype=torch.int8) if rate else None
+        if rate:
+            v.mul_(scale(rate))  # instead of the weights, which are many more
+        out, bits = q.new_empty(batch * heads, values.shape[3], targets), generator() if rate else None
         rows = max(1, _BLOCK // (heads * targets * sources))
         scratch = q.new_empty(min(rows, batch) * heads, targets, sources)
         for start in range(0, batch, rows):
@@ -59,18 +61,20 @@ class _Blockwise(torch.autograd.Function):
                 shown = hidden if len(hidden) == 1 else hidden[start : start + rows]
                 scores.view(-1, heads, targets, sources).add_(shown)
             used = torch.softmax(scores, -1, out=weights[block])
-            if keep is not None:
-                used = torch.mul(used, factors(scores, rate, out=keep[block]), out=scores)
+            if keep is not None and bits is not None:
+                drawn = kept(scores.shape, rate, bits)
+                keep[block].copy_(drawn)
+                used = scores.copy_(drawn).mul_(used)
             torch.bmm(v[block], used.transpose(1, 2), out=out[block])
         ctx.save_for_backward(queries, keys, values, hidden, q, k, v, weights, keep)
-        ctx.rows = rows * heads
+        ctx.rows, ctx.scale = rows * heads, scale(rate)
         return out.view(batch, heads, -1, targets).transpose(2, 3)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         queries, keys, values, hidden, q, k, v, weights, keep = ctx.saved_tensors
         if torch.is_grad_enabled():
-            shaped = None if keep is None else keep.view(*queries.shape[:3], -1)
+            shaped = None if keep is None else keep.view(*queries.shape[:3], -1).to(q.dtype) * ctx.scale
             return *_twice((queries, keys, values), hidden, shaped, gradients[0]), None, None
         g = _time_last(gradients[0].to(q.dtype))
         by_q, by_k, by_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
@@ -82,12 +86,14 @@ class _Blockwise(torch.autograd.Function):
             if keep is None:
                 torch.bmm(g[block], w, out=by_v[block])
             else:
-                torch.bmm(g[block], torch.mul(w, keep[block], out=b), out=by_v[block])
-                a.mul_(keep[block])
+                a.mul_(b.copy_(keep[block]))
+                torch.bmm(g[block], b.mul_(w), out=by_v[block])
             torch.ops.aten._softmax_backward_data.out(a, w, -1, w.dtype, grad_input=b)
             torch.bmm(k[block], b.transpose(1, 2), out=by_q[block])
             torch.bmm(q[block], b, out=by_k[block])  # q has the factor 1 / sqrt(c) already
         by_q.mul_(queries.shape[-1] ** -0.5)
+        if keep is not None:
+            by_v.mul_(ctx.scale)
         lead = queries.shape[:2]
         return *(each.view(*lead, *each.shape[1:]).transpose(2, 3) for each in (by_q, by_k, by_v)), None, None
 

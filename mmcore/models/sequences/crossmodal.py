@@ -18,9 +18,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from mmcore.models.sequences.attention import ParallelLayer, attend, normalised, parallel_linear, split_heads
+from mmcore.models.sequences.attention import ParallelLayer, attend, normalised, project_heads
 from mmcore.models.sequences.masks import attention_mask, seen_at_all
 from mmcore.models.sequences.steps import Steps
 
@@ -112,17 +111,16 @@ class CrossmodalTransformers(nn.Module):
         seen: Sequence[Tensor | None],
     ) -> Float[Tensor, "parallel batch time width"]:
         weight, bias = (each[:, : self.width] for each in projection)
-        queries = parallel_linear(normalised(stream).flatten(1, 2), weight, bias).view(stream.shape)
+        rates = [self.rates[source] if self.training else 0.0 for source, *_ in sources]
         gathered = [
-            attend(split_heads(q, self.heads), keys, values, mask, self.rates[source] if self.training else 0.0)
-            for q, (source, keys, values, mask) in zip(queries.unbind(0), sources)
+            attend(*project_heads(n, w, b, self.heads), keys, values, mask, rate)
+            for n, w, b, (_, keys, values, mask), rate in zip(normalised(stream), weight, bias, sources, rates)
         ]
-        return layer.finish(stream, torch.stack(gathered), seen)
+        return layer.finish(stream, gathered, seen)
 
     def _keys_values(self, source: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> list[_Heads]:
         """Keys and values of one normalised source for several towers or layers, by one product."""
-        both = functional.linear(source, torch.cat(list(weights)), torch.cat(list(biases)))
-        parts = [split_heads(each, self.heads) for each in both.split(self.width, -1)]
+        parts = project_heads(source, torch.cat(list(weights)), torch.cat(list(biases)), self.heads, 2 * len(weights))
         return list(zip(parts[0::2], parts[1::2]))
 
     def _low_level(
