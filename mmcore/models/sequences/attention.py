@@ -60,7 +60,7 @@ def project_heads(
     heads: int,
     parts: int = 1,
 ) -> list[Float[Tensor, "batch heads time channels"]]:
-    """Return `parts` tensors, such as queries, keys and values, from one linear map: its features in order, heads apart.
+    """Return `parts` tensors, such as queries, keys and values, from one linear map: heads apart, features in order.
 
     Example:
         >>> [part.shape[1:] for part in project_heads(torch.ones(1, 2, 3), torch.ones(8, 3), torch.ones(8), 2, 2)]
@@ -97,8 +97,8 @@ def attend(
         gathered = attend_in_blocks(queries, keys, values, mask, rate)
     else:
         # torch's fused kernels want channels last; this is a copy only on a CPU.
-        parts = (each.contiguous() if each.stride(-1) != 1 else each for each in (queries, keys, values))
-        gathered = functional.scaled_dot_product_attention(*parts, attn_mask=mask, dropout_p=rate)
+        q, k, v = (each if each.stride(-1) == 1 else each.contiguous() for each in (queries, keys, values))
+        gathered = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
     if queries.device.type != "cpu":
         return gathered.transpose(1, 2).flatten(2)
     batch, _, targets, _ = gathered.shape

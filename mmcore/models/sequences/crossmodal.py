@@ -113,7 +113,7 @@ class CrossmodalTransformers(nn.Module):
         weight, bias = (each[:, : self.width] for each in projection)
         rates = [self.rates[source] if self.training else 0.0 for source, *_ in sources]
         gathered = [
-            attend(*project_heads(n, w, b, self.heads), keys, values, mask, rate)
+            attend(project_heads(n, w, b, self.heads)[0], keys, values, mask, rate)
             for n, w, b, (_, keys, values, mask), rate in zip(normalised(stream), weight, bias, sources, rates)
         ]
         return layer.finish(stream, gathered, seen)
