@@ -72,7 +72,10 @@ def count_flops(model: nn.Module, *, ragged_length: int = 100) -> int:
 
     inputs, lengths = zero_inputs(model, ragged_length=ragged_length)
     was_training, learning = model.training, [p for p in model.parameters() if p.requires_grad]
+    fast = torch.backends.mha.get_fastpath_enabled()
     model.eval()
+    # torch fuses a whole transformer layer in evaluation, and its counter does not look inside.
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         # The counter trips over views of parameters that want gradients, made while none are recorded.
         for parameter in learning:
@@ -80,6 +83,7 @@ def count_flops(model: nn.Module, *, ragged_length: int = 100) -> int:
         with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_fused_on_cpu()) as counter:
             model(inputs, None, lengths)
     finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
         for parameter in learning:
             parameter.requires_grad_(True)
         model.train(was_training)

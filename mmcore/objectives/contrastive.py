@@ -119,6 +119,8 @@ class ContrastiveMemory(nn.Module):
         self.register_buffer("log_normaliser", torch.full((len(sizes), len(sizes)), math.nan))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
+    # Compiled, the memory itself would be kept for the backward pass, and remembering the batch would change it.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, trace: Trace, targets: Tensor, rows: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
         """Return the loss; in training mode, then remember the batch."""
         with torch.autocast(rows.device.type, enabled=False):

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,23 +25,20 @@ from torch import nn
 from mmcore.errors import InputError
 from mmcore.models.cost import count_parameters
 from mmcore.models.randomness import seeded
-from mmcore.models.standardisation import OutputScale, standardise_from
 from mmcore.seeds import stream_seed
-from mmcore.training.checkpoint import TrainingState, checkpoint_path, fit_key, read_state, write_state
+from mmcore.training.checkpoint import TrainingState, checkpoint_path, fit_key, read_state
 from mmcore.training.devices import deterministic_algorithms, fabric_for
-from mmcore.training.inputs import InputRows, check_finite
 from mmcore.training.loop import Learner, LearningPart, NonFiniteLossError, outputs_of, train_epoch
 from mmcore.training.loss import ObjectiveSettings, TrainedLoss, read_objective
 from mmcore.training.metrics import find_validation_metric
 from mmcore.training.options import FitOptions
+from mmcore.training.running import Keeper, Progress, advance, described_fit, learner_for, on_device, prepare
 from mmcore.training.targets import Part, training_parts
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from mmcore.data import Dataset, LabelSpec
-
-Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -97,52 +93,6 @@ def _label_of(model: nn.Module, ds: Dataset, label: str | None) -> LabelSpec:
     return spec
 
 
-def _on_device(learner: Learner, ds: Dataset, part: Part) -> LearningPart:
-    names: tuple[str, ...] = learner.loss.model.modalities  # type: ignore[assignment]
-    device = learner.fabric.device
-    targets = torch.from_numpy(part.labels)
-    if targets.is_floating_point() and learner.options.precision != "64-true":
-        targets = targets.float()
-    return LearningPart(InputRows(ds, names, part.rows, device), targets.to(device))
-
-
-def _prepare(model: nn.Module, ds: Dataset, label: LabelSpec, parts: tuple[Part, Part]) -> float:
-    """Check inputs, fit the model's statistics on the training rows; return what a unit of the label's loss is."""
-    names: tuple[str, ...] = model.modalities  # type: ignore[assignment]
-    check_finite(ds, names, np.concatenate([part.rows for part in parts]))
-    standardise_from(model, ds, parts[0].rows)
-    if label.task != "regression":
-        return 1.0
-    mean, std = float(parts[0].labels.mean()), float(parts[0].labels.std())
-    if isinstance(model.scale, OutputScale):
-        model.scale.shift.fill_(mean)
-        model.scale.scale.fill_(std)
-    return std
-
-
-def _learner(fabric: Fabric, loss: TrainedLoss, options: FitOptions) -> Learner:
-    fused = fabric.device.type in ("cpu", "cuda")
-    optimizer = torch.optim.AdamW(
-        loss.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused
-    )
-    compiled: Any = torch.compile(loss) if options.compile else loss
-    module, wrapped = fabric.setup(compiled, optimizer)
-    return Learner(fabric, loss, module, wrapped, options)
-
-
-def _described(
-    options: FitOptions, settings: ObjectiveSettings, ds: Dataset, label: LabelSpec, model: nn.Module, fabric: Fabric
-) -> dict[str, Any]:
-    """What decides the result besides rows, labels, weights and statistics, as JSON-able values."""
-    return {
-        "options": dataclasses.asdict(options),
-        "objective": [settings.task.name, settings.options, settings.terms],
-        "dataset": [ds.spec.name, ds.spec.version, label.to_dict()],
-        "configuration": getattr(model, "configuration", None),
-        "device": [fabric.device.type, fabric.world_size],
-    }
-
-
 def _evaluate(learner: Learner, part: LearningPart) -> tuple[float, float]:
     """Return the validation loss of the task and the metric."""
     outputs = outputs_of(learner.module, part.inputs)
@@ -151,38 +101,8 @@ def _evaluate(learner: Learner, part: LearningPart) -> tuple[float, float]:
     return loss, find_validation_metric(learner.options.metric, learner.loss.task).score(outputs, part.targets, loss)
 
 
-def _advance(state: TrainingState, entry: dict[str, float], model: nn.Module, options: FitOptions) -> None:
-    """Record one epoch: is it the best, and is it the last?"""
-    state.history.append(entry)
-    rank = (entry["metric"], -entry["valid_loss"])
-    if state.best_epoch == 0 or rank > (state.best["metric"], -state.best["valid_loss"]):
-        state.best_epoch = state.epoch
-        state.best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    state.finished = state.epoch == options.epochs or state.epoch - state.best_epoch >= options.patience
-
-
-@dataclass
-class _Keeper:
-    """Writes the state where it was told to, at most once in `seconds`, and tells the caller how far it is."""
-
-    path: Path | None
-    key: str
-    seconds: float
-    progress: Progress | None
-    last_write: float = dataclasses.field(default_factory=time.monotonic)
-
-    def after_epoch(self, state: TrainingState, learner: Learner) -> None:
-        due = state.finished or time.monotonic() - self.last_write >= self.seconds
-        first = learner.fabric.global_rank == 0
-        if self.path is not None and due and first:
-            write_state(self.path, self.key, state, learner.loss, learner.optimizer)
-            self.last_write = time.monotonic()
-        if self.progress is not None and first:
-            self.progress(state.epoch, learner.options.epochs, state.history[-1]["metric"])
-
-
 def _run(
-    learner: Learner, parts: tuple[LearningPart, LearningPart], state: TrainingState, keeper: _Keeper
+    learner: Learner, parts: tuple[LearningPart, LearningPart], state: TrainingState, keeper: Keeper
 ) -> np.ndarray | None:
     """Train until the state is finished; return the positions of a batch whose loss is not finite, if any."""
     with seeded(learner.options.seed, parts[0].inputs.device):
@@ -192,11 +112,8 @@ def _run(
             if diverged is not None:
                 return diverged
             valid_loss, metric = _evaluate(learner, parts[1])
-            if not np.isfinite(valid_loss):
-                received = f"a validation loss of {valid_loss} in epoch {epoch}"
-                raise InputError("learning_rate", received, "a finite loss", "Lower it.")
             entry = {"epoch": epoch, "loss": loss, "valid_loss": valid_loss, "metric": metric}
-            _advance(state, entry, learner.loss.model, learner.options)
+            advance(state, entry, learner.loss.model, learner.options)
             keeper.after_epoch(state, learner)
     return None
 
@@ -222,16 +139,16 @@ def _fit_here(fabric: Fabric, task: _Task) -> tuple[TrainingState, Path | None]:
     options, train, valid = task.options, *task.parts
     with seeded(stream_seed(options.seed, "terms")):
         loss = TrainedLoss(task.model, task.settings, loss_weight=task.loss_weight, n_rows=len(train.rows))
-    described = _described(options, task.settings, task.ds, task.label, task.model, fabric)
+    described = described_fit(options, task.settings, task.ds, task.label, task.model, fabric)
     key = fit_key(described, task.parts, loss)
-    learner = _learner(fabric, loss, options)
+    learner = learner_for(fabric, loss, options)
     path = None if task.checkpoint_dir is None else checkpoint_path(task.checkpoint_dir, key)
     state = TrainingState() if path is None else read_state(path, key, loss, learner.optimizer)
     if not state.finished:
-        on_device = (_on_device(learner, task.ds, train), _on_device(learner, task.ds, valid))
-        keeper = _Keeper(path, key, task.checkpoint_seconds, task.progress)
+        placed = (on_device(learner, task.ds, train), on_device(learner, task.ds, valid))
+        keeper = Keeper(path, key, task.checkpoint_seconds, task.progress)
         with deterministic_algorithms(options.deterministic):
-            diverged = _run(learner, on_device, state, keeper)
+            diverged = _run(learner, placed, state, keeper)
         if diverged is not None:
             where = train.rows[diverged]
             samples = [str(sample) for sample in task.ds.samples["sample_id"].iloc[where]]
@@ -308,8 +225,9 @@ def fit(
         progress: called after each epoch with (epoch, epochs, metric).
 
     Raises:
-        InputError: for options out of range, no labelled rows in a part, a single label in training, a row in both
-            parts, a value that is not finite (names modality and sample), or a damaged checkpoint.
+        InputError: for options out of range, more processes than rows in a batch, no labelled rows in a part, a single
+            label in training, a row in both parts, a value that is not finite (names modality and sample), or a damaged
+            checkpoint.
         NonFiniteLossError: when training diverges, with the batch's sample ids.
 
     Example:
@@ -339,7 +257,11 @@ def fit(
     settings = read_objective(objective, target.task)
     name = find_validation_metric(metric, settings.task).name
     parts = training_parts(ds, target, rows)
-    loss_weight = 1.0 / _prepare(model, ds, target, parts) ** settings.task.unit_power
+    fewest = min(batch_size, len(parts[0].rows))
+    if devices > fewest:
+        received = f"{devices} for batches of {fewest} rows"
+        raise InputError("devices", received, f"at most {fewest}", "Each process needs a row of every batch.")
+    loss_weight = 1.0 / prepare(model, ds, target, parts) ** settings.task.unit_power
     task = _Task(model, ds, target, settings, options, parts, loss_weight, checkpoint_dir, checkpoint_seconds, progress)
     if devices == 1:
         state, path = _fit_here(fabric_for(device, precision), task)

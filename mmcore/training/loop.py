@@ -71,17 +71,17 @@ def dropped_modalities(presence: np.ndarray, rate: float, seed: int, epoch: int)
     return np.where(kept.any(0), kept, presence)
 
 
-def batches_of(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Return the rows of each update; a last batch of one row joins the one before it.
+def batches_of(order: Tensor, batch_size: int, processes: int = 1) -> list[Tensor]:
+    """Return the rows of each update; a last batch of one row, or of fewer than processes, joins the one before it.
 
-    One row alone has no variance, which batch normalisation divides by.
+    One row alone has no variance, which batch normalisation divides by; a process without a row has no loss.
 
     Example:
         >>> [batch.tolist() for batch in batches_of(torch.arange(5), 2)]
         [[0, 1], [2, 3, 4]]
     """
     batches = list(order.split(batch_size))
-    if len(batches) > 1 and batch_size > 1 and len(batches[-1]) == 1:
+    if len(batches) > 1 and len(batches[-1]) < min(batch_size, max(2, processes)):
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
 
@@ -108,7 +108,7 @@ def train_epoch(learner: Learner, part: LearningPart, epoch: int) -> tuple[float
     presence = inputs.presence_tensors(kept)
     reseed(stream_seed(options.seed, "dropout", epoch), device)
     learner.module.train()
-    losses, batches = [], batches_of(order, options.batch_size)
+    losses, batches = [], batches_of(order, options.batch_size, learner.fabric.world_size)
     for batch in batches:
         positions, share = own_share(learner.fabric, batch)
         targets = part.targets.index_select(0, positions)
@@ -120,10 +120,10 @@ def train_epoch(learner: Learner, part: LearningPart, epoch: int) -> tuple[float
         )
         learner.optimizer.step()
         losses.append(loss.detach())
-    seen = torch.stack(losses).double()  # looked at once an epoch: an accelerator need not wait
+    seen = torch.stack(losses)  # looked at once an epoch: an accelerator need not wait
     if learner.fabric.world_size > 1:
-        seen = learner.fabric.all_reduce(seen, reduce_op="mean")
-    values = seen.cpu().numpy()
+        seen = learner.fabric.all_reduce(seen.double(), reduce_op="mean")
+    values = seen.cpu().double().numpy()  # in this order: an accelerator may have no double precision
     if not np.isfinite(values).all():
         return float("nan"), batches[int(np.flatnonzero(~np.isfinite(values))[0])].cpu().numpy()
     return float(np.average(values, weights=[len(b) for b in batches])), None

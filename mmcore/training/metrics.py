@@ -2,6 +2,7 @@
 
     accuracy = mean_i [argmax f(x_i) = y_i];   f1_macro = mean_k 2 TP_k / (2 TP_k + FP_k + FN_k);   negative_mse = -MSE
 
+Sums are double precision on the CPU, because an accelerator may have none.
 A class with neither a positive nor a predicted row counts 0 in `f1_macro`, as in scikit-learn.
 """
 
@@ -38,8 +39,8 @@ def f1_macro(outputs: Float[Tensor, "batch classes"], targets: Shaped[Tensor, "b
         1.0
     """
     predicted, true = outputs > 0, targets > 0.5
-    doubled = 2.0 * (predicted & true).sum(0).double()
-    total = (predicted.sum(0) + true.sum(0)).double()
+    doubled = 2.0 * (predicted & true).sum(0).cpu().double()
+    total = (predicted.sum(0) + true.sum(0)).cpu().double()
     return float((doubled / total.clamp(min=1)).mean())
 
 
@@ -51,7 +52,7 @@ def negative_mse(outputs: Float[Tensor, "batch 1"], targets: Float[Tensor, "batc
         >>> negative_mse(torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [2.0]]))
         -2.0
     """
-    return -float((outputs.double() - targets.double()).square().mean())
+    return -float((outputs.cpu().double() - targets.cpu().double()).square().mean())
 
 
 def negative_mae(outputs: Float[Tensor, "batch 1"], targets: Float[Tensor, "batch 1"]) -> float:
@@ -62,7 +63,7 @@ def negative_mae(outputs: Float[Tensor, "batch 1"], targets: Float[Tensor, "batc
         >>> negative_mae(torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [2.0]]))
         -1.0
     """
-    return -float((outputs.double() - targets.double()).abs().mean())
+    return -float((outputs.cpu().double() - targets.cpu().double()).abs().mean())
 
 
 def balanced_accuracy(outputs: Float[Tensor, "batch classes"], targets: Shaped[Tensor, " batch"]) -> float:
@@ -73,9 +74,10 @@ def balanced_accuracy(outputs: Float[Tensor, "batch classes"], targets: Shaped[T
         >>> balanced_accuracy(torch.tensor([[2.0, 1.0], [3.0, 0.0], [3.0, 0.0]]), torch.tensor([0, 0, 1]))
         0.5
     """
-    hits = (outputs.argmax(1) == targets).double()
-    counts = torch.bincount(targets, minlength=outputs.shape[1])
-    right = torch.zeros(outputs.shape[1], dtype=torch.float64, device=outputs.device).index_add_(0, targets, hits)
+    truths = targets.cpu()
+    hits = (outputs.argmax(1).cpu() == truths).double()
+    counts = torch.bincount(truths, minlength=outputs.shape[1])
+    right = torch.bincount(truths, weights=hits, minlength=outputs.shape[1])
     return float((right[counts > 0] / counts[counts > 0]).mean())
 
 

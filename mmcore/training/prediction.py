@@ -58,4 +58,4 @@ def predict(
     check_finite(ds, kept, rows)
     device = next(model.parameters()).device
     inputs = InputRows(ds, names, rows, device, present=kept)
-    return outputs_of(model, inputs, batch_size).double().cpu().numpy()
+    return outputs_of(model, inputs, batch_size).cpu().double().numpy()

@@ -35,6 +35,7 @@ from mmcore.models.fusions.searched import ACTIVATIONS, Architecture, SearchedFu
 from mmcore.models.randomness import seeded
 from mmcore.seeds import stream, stream_seed
 from mmcore.training.checkpoint import fit_key
+from mmcore.training.devices import deterministic_algorithms
 from mmcore.training.fitting import FitResult, fit
 from mmcore.training.metrics import find_validation_metric
 from mmcore.training.procedures.architectures import (
@@ -115,7 +116,8 @@ def train(
     setting = read_setting(training)
     alone = {name: _encoder_alone(training, setting, budget, name) for name in training.modalities}
     models: list[SearchedFusion] = [result.model for result in alone.values()]  # type: ignore[misc]
-    record = _Search(training, setting, budget, models).run()
+    with deterministic_algorithms(setting.options.deterministic):
+        record = _Search(training, setting, budget, models).run()
     architecture = record["architecture"]
     model = built(training, architecture=architecture, depth=depth, hidden=hidden)
     for encoder, trained in zip(model.encoders, models):  # type: ignore[arg-type]

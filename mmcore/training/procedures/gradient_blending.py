@@ -33,13 +33,15 @@ from mmcore.models.cost import count_parameters
 from mmcore.models.randomness import seeded
 from mmcore.seeds import stream_seed
 from mmcore.training.checkpoint import TrainingState, checkpoint_path, fit_key, read_state
-from mmcore.training.fitting import FitResult, _advance, _described, _Keeper, _learner, _on_device, _prepare
+from mmcore.training.devices import deterministic_algorithms
+from mmcore.training.fitting import FitResult
 from mmcore.training.loop import Learner, LearningPart, train_epoch
 from mmcore.training.metrics import find_validation_metric
 from mmcore.training.procedures.blending import POLICIES, blend_weights
 from mmcore.training.procedures.setting import Setting, diverged, read_setting
 from mmcore.training.procedures.single import built
 from mmcore.training.procedures.streams import StreamLoss, stream_losses
+from mmcore.training.running import Keeper, advance, described_fit, learner_for, on_device, prepare
 from mmcore.training.targets import Part, training_parts
 
 if TYPE_CHECKING:
@@ -101,7 +103,8 @@ def train(
     fitted, judged = held_out_rows(training, setting.parts[0], held_out)
     parts = training_parts(training.ds, setting.label, {"train": fitted, "valid": judged})
     blending = _Blending(training, setting, mode, window, held_out, policy, parts)
-    return blending.run()
+    with deterministic_algorithms(setting.options.deterministic):
+        return blending.run()
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class _Blending:
             estimated = self._new_learner(self.parts)
             learner.loss.set_weights(self._weights(windows, 0, estimated))  # type: ignore[operator]
         if not state.finished:
-            keeper = _Keeper(path, key, self.setting.seconds, self.setting.progress)
+            keeper = Keeper(path, key, self.setting.seconds, self.setting.progress)
             self._train_jointly(learner, train, state, keeper, windows)
         model = learner.loss.model
         model.load_state_dict(state.best_weights)
@@ -149,15 +152,15 @@ class _Blending:
         model: FusedModel = built(self.training)  # type: ignore[assignment]
         if not hasattr(model, "encoders") or not hasattr(model, "fusion"):
             raise InputError("model", self.training.method.model, "one of encoders and a fusion", "Blend late fusion.")
-        weight = _prepare(model, self.training.ds, self.setting.label, parts)
+        weight = prepare(model, self.training.ds, self.setting.label, parts)
         with seeded(stream_seed(self.training.seed, "stream heads")):
             loss = StreamLoss(model, self.setting.settings.task, loss_weight=weight)
-        return _learner(self.setting.fabric, loss, self.setting.options)  # type: ignore[arg-type]
+        return learner_for(self.setting.fabric, loss, self.setting.options)  # type: ignore[arg-type]
 
     def _key(self, loss: Any, train: Part) -> str:
         setting = self.setting
         described = {
-            **_described(
+            **described_fit(
                 setting.options, setting.settings, self.training.ds, setting.label, loss.model, setting.fabric
             ),
             "blending": [self.mode, self.window, self.held_out, self.policy],
@@ -165,10 +168,10 @@ class _Blending:
         return fit_key(described, (train, setting.parts[1], *self.parts), loss)
 
     def _train_jointly(
-        self, learner: Learner, train: Part, state: TrainingState, keeper: _Keeper, windows: _Windows
+        self, learner: Learner, train: Part, state: TrainingState, keeper: Keeper, windows: _Windows
     ) -> None:
         ds, metric = self.training.ds, find_validation_metric(self.setting.options.metric, self.setting.settings.task)
-        part, valid = (_on_device(learner, ds, each) for each in (train, self.setting.parts[1]))
+        part, valid = (on_device(learner, ds, each) for each in (train, self.setting.parts[1]))
         current = -1
         with seeded(learner.options.seed, part.inputs.device):
             while not state.finished:
@@ -182,14 +185,14 @@ class _Blending:
                 losses, outputs = stream_losses(learner, valid)
                 score = metric.score(outputs, valid.targets, losses[-1])
                 entry = {"epoch": epoch, "loss": loss, "valid_loss": losses[-1], "metric": score}
-                _advance(state, entry, learner.loss.model, learner.options)
+                advance(state, entry, learner.loss.model, learner.options)
                 keeper.after_epoch(state, learner)
 
     def _weights(self, windows: _Windows, segment: int, learner: Learner) -> list[float]:
         """Return the streams' weights from windows that start at the learner's current weights."""
         found = windows.found.setdefault(str(segment), {})
         if "weights" not in found:
-            start = [_on_device(learner, self.training.ds, part) for part in self.parts]
+            start = [on_device(learner, self.training.ds, part) for part in self.parts]
             found["start_train"], found["start_valid"] = (stream_losses(learner, part)[0] for part in start)
             ends = found.setdefault("ends", {})
             for stream in range(len(found["start_train"])):
@@ -213,7 +216,7 @@ class _Blending:
         options = dataclasses.replace(learner.options, seed=seed)
         alone: Any = copy.deepcopy(learner.loss)
         alone.set_weights([float(stream == each) for each in range(len(alone.weights))])
-        apart = _learner(self.setting.fabric, alone, options)
+        apart = learner_for(self.setting.fabric, alone, options)
         with seeded(seed, parts[0].inputs.device):
             for epoch in range(1, self.window + 1):
                 _, where = train_epoch(apart, parts[0], epoch)

@@ -11,11 +11,11 @@ import numpy as np
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.training.devices import fabric_for
-from mmcore.training.fitting import Progress
 from mmcore.training.loop import NonFiniteLossError
 from mmcore.training.loss import ObjectiveSettings, read_objective
 from mmcore.training.metrics import find_validation_metric
 from mmcore.training.options import FitOptions
+from mmcore.training.running import Progress
 from mmcore.training.targets import Part, training_parts
 
 if TYPE_CHECKING:

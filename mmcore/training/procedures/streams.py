@@ -66,6 +66,9 @@ class StreamLoss(nn.Module):
         """Let the streams count so much from now on."""
         self.weights = tuple(float(weight) for weight in weights)
 
+    # Encoders and fusion are compiled, this frame and `forward` are not: torch 2.13 returned the outputs of another
+    # set of wanted streams.
+    @torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
     def stream_outputs(
         self,
         inputs: dict[str, Tensor],
@@ -88,6 +91,7 @@ class StreamLoss(nn.Module):
             outputs[joint] = self.model.scale(self.model.head(fused))
         return outputs, [*present, None]
 
+    @torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
     def forward(
         self,
         inputs: dict[str, Tensor],

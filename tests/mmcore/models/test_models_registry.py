@@ -125,3 +125,12 @@ def test_a_stored_model_refuses_other_data_and_damage(spec, tmp_path):
         load_model(path, spec)
     with pytest.raises(InputError, match="existing"):
         load_model(tmp_path / "absent.safetensors", spec)
+
+
+def test_flops_of_a_transformer_are_counted_inside_its_layers():
+    """Two vectors of 3 numbers, width 8: two layers over 3 tokens, each with products of 4 * 8 * 8 + 2 * 8 * 32."""
+    ds = from_arrays({"a": np.zeros((4, 3)), "b": np.zeros((4, 3))}, labels=[0, 1, 0, 1], name="tiny")
+    found = count_flops(build_model("late_fusion_transformer", ds.spec, width=8))
+    encoders, maps, head = 2 * (3 * 8 + 8 * 8), 2 * 8 * 8, 8 * 2
+    layer = 3 * (4 * 8 * 8 + 2 * 8 * 32) + 2 * 3 * 3 * 8
+    assert found == 2 * (encoders + maps + 2 * layer + head)

@@ -281,3 +281,26 @@ def test_what_cannot_be_done_is_refused(procedure, options, argument):
 def test_one_modality_has_nothing_to_blend():
     with pytest.raises(InputError, match="2 or more"):
         train_method("gradient_blending", dataset(), modalities=("a",), **OPTIONS)
+
+
+@pytest.mark.parametrize("method", ["gradient_blending", "mfas"])
+def test_the_deterministic_option_holds_in_loops_of_their_own(method):
+    seen = []
+    train_method(
+        method,
+        dataset(),
+        build={"width": 8},
+        deterministic=True,
+        progress=lambda *_: seen.append(torch.are_deterministic_algorithms_enabled()),
+        **{**OPTIONS, "epochs": 1},
+    )
+    assert seen and all(seen)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_validation_loss_that_is_not_finite_ends_blending():
+    ds = dataset(task="regression")
+    values = np.array(ds["a"])
+    values[160:240] = 1e30  # finite itself, its square is not in single precision
+    with pytest.raises(InputError, match="validation loss"):
+        train(training(ds.replace({"a": values})))
