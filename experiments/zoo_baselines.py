@@ -58,9 +58,10 @@ TREES = 300
 
 
 def _of_steps(steps: Float) -> Float:
-    change = np.abs(np.diff(steps, axis=0)).mean(axis=0) if len(steps) > 1 else np.zeros(steps.shape[1])
-    parts = [steps.mean(axis=0), steps.std(axis=0), steps.min(axis=0), steps.max(axis=0), steps[-1] - steps[0], change]
-    return np.concatenate(parts)
+    """Return (N, 6 channels) of (N, steps, channels)."""
+    change = np.abs(np.diff(steps, axis=1)).mean(axis=1) if steps.shape[1] > 1 else np.zeros_like(steps[:, 0])
+    parts = [steps.mean(axis=1), steps.std(axis=1), steps.min(axis=1), steps.max(axis=1), steps[:, -1] - steps[:, 0]]
+    return np.concatenate([*parts, change], axis=1)
 
 
 def features(ds: Dataset, train: NDArray[np.int64]) -> Float:
@@ -77,9 +78,9 @@ def features(ds: Dataset, train: NDArray[np.int64]) -> Float:
         values, present = ds[name], ds.presence(name)
         if isinstance(values, Ragged):
             width = values.values.shape[1]
-            found = np.array([_of_steps(v.astype(float)) if len(v) else np.zeros(6 * width) for v in values])
+            found = np.array([_of_steps(v[None].astype(float))[0] if len(v) else np.zeros(6 * width) for v in values])
         elif ds.spec.modality(name).kind == "timeseries":
-            found = np.array([_of_steps(v) for v in np.asarray(values, dtype=float)])
+            found = _of_steps(np.asarray(values, dtype=float))
         else:
             found = np.asarray(values, dtype=float).reshape(len(values), -1)
         if not present.all():
@@ -108,7 +109,7 @@ def baseline_logits(
     scaler = StandardScaler().fit(columns[part.train])
     x, y = scaler.transform(columns), labels
     if model == "logistic_regression":
-        tried = [LogisticRegression(C=c, max_iter=500).fit(x[part.train], y[part.train]) for c in PENALTIES]
+        tried = [LogisticRegression(C=c, max_iter=300).fit(x[part.train], y[part.train]) for c in PENALTIES]
         fitted = max(tried, key=lambda one: one.score(x[part.valid], y[part.valid]))
     elif model == "extra_trees":
         fitted = ExtraTreesClassifier(TREES, random_state=stream_seed(seed, "extra trees"), n_jobs=1)

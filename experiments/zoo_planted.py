@@ -3,8 +3,9 @@
 Every method that takes two modalities is trained on each world of `experiments.zoo_worlds`: on vectors where it reads
 vectors, on sequences where it is a model of sequences. The expectations stand in `experiments.zoo_expectations` and
 were written first. A fit whose validation accuracy stays `retry_below` under the Bayes accuracy is tried again with the
-next of the `attempts`; the validation rows choose among them, the test rows are read once. Accuracies are means over
-seeds; intervals, of `mmcore.evaluation`, go over test rows. Fits that were finished are taken from `checkpoints`.
+next of the `attempts`, and of `longer` where its method has some; the validation rows choose among them, the test rows
+are read once. Accuracies are means over seeds; intervals, of `mmcore.evaluation`, go over test rows. Fits that were
+finished are taken from `checkpoints`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def trained(method: str, ds: Dataset, settings: Mapping[str, Any], seed: int) ->
     enough = bayes_accuracy(settings["noise"]) - settings["retry_below"]
     best: FitResult | None = None
     attempts = 0
-    for options in settings["attempts"]:
+    for options in [*settings["attempts"], *settings.get("longer", {}).get(method, [])]:
         attempts += 1
         build, fit_options = dict(options["build"]), dict(options["fit"])
         place = Path(settings["checkpoints"]) / ds.spec.name / method.replace(":", "-")

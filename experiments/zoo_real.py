@@ -86,9 +86,9 @@ def predictions(real: RealSet, models: list[str], settings: Mapping[str, Any]) -
 def _baselines(real: RealSet, settings: Mapping[str, Any]) -> list[pd.DataFrame]:
     frames = []
     labels, n_classes = real.ds.labels(), real.ds.spec.label().n_outputs
-    for model in ("logistic_regression", "extra_trees"):
-        for part in real.parts:
-            columns = features(real.ds, part.train)
+    for part in real.parts:
+        columns = features(real.ds, part.train)
+        for model in ("logistic_regression", "extra_trees"):
             found = baseline_logits(model, columns, labels, part, n_classes, seed=settings["seed"])
             for name, logits in found.items():
                 cell = {"model": model, "seed": 0, "fold": part.fold, "part": name}
