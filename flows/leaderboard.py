@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmcore.errors import InputError
 from mmcore.evaluation.leaderboard import Leaderboard, leaderboard
-from mmcore.evaluation.metrics import find_metric
+from mmcore.evaluation.metrics import Metric, find_metric
 from tasks.parameters import load_parameters
 from tasks.places import Places
 
@@ -17,12 +17,12 @@ BEST_UNIMODAL = "best unimodal"
 COLUMNS = ("model", "mean rank", "scaled mean", "wins")
 
 
-def collected_scores(root: Path) -> tuple[pd.DataFrame, dict[str, bool]]:
-    """Return `dataset model value` on test rows, and whether higher is better on each dataset.
+def collected_scores(root: Path) -> tuple[pd.DataFrame, dict[str, Metric]]:
+    """Return `dataset model value` on test rows, and the metric of each dataset.
 
     Of the unimodal models only the one that was best on validation rows takes part, as "best unimodal".
     """
-    frames, directions = [], {}
+    frames, metrics = [], {}
     for name in load_parameters(root).datasets:
         learn = Places(name, root).learn
         if not (learn / "scores.parquet").is_file():
@@ -40,25 +40,29 @@ def collected_scores(root: Path) -> tuple[pd.DataFrame, dict[str, bool]]:
         kept = plain[~single | (plain["model"] == verdict["best_unimodal"])].copy()
         kept.loc[kept["model"] == verdict["best_unimodal"], "model"] = BEST_UNIMODAL
         frames.append(kept[["dataset", "model", "value"]])
-        directions[name] = find_metric(metric).higher_is_better
+        metrics[name] = find_metric(metric)
     if not frames:
         raise InputError("results", "no dataset with results", "two or more", "Run 'interplay run' first.")
-    return pd.concat(frames, ignore_index=True), directions
+    return pd.concat(frames, ignore_index=True), metrics
 
 
 def ranked(root: Path) -> tuple[Leaderboard, list[str]]:
     """Return the leaderboard of the models that every dataset has, and the names of those left out.
 
+    Differences are compared as they are only where one metric between 0 and 1 is that of every dataset: two errors in
+    units of their own, or an accuracy and an F1, have no common scale, and are scaled within each dataset.
+
     Raises:
         InputError: for fewer than two datasets with results, or two models that all of them have.
     """
-    scores, directions = collected_scores(root)
+    scores, metrics = collected_scores(root)
     counts = scores["model"].value_counts()
-    everywhere = sorted(counts.index[counts == len(directions)])
+    everywhere = sorted(counts.index[counts == len(metrics)])
     left_out = sorted(set(counts.index) - set(everywhere))
     shared = scores[scores["model"].isin(everywhere)]
-    scaled = "scaled" if len(set(directions.values())) > 1 else "raw"
-    return leaderboard(shared, directions, differences=scaled), left_out
+    alike = len({metric.name for metric in metrics.values()}) == 1 and all(m.fraction for m in metrics.values())
+    directions = {name: metric.higher_is_better for name, metric in metrics.items()}
+    return leaderboard(shared, directions, differences="raw" if alike else "scaled"), left_out
 
 
 def leaderboard_rows(board: Leaderboard) -> list[list[str]]:

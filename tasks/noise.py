@@ -50,9 +50,9 @@ def noisy_predictions(learning: Learning, models: Sequence[str]) -> pd.DataFrame
 
 def corruption_names(learning: Learning) -> dict[str, list[str]]:
     """Return modality -> the corruptions that it met."""
-    from mmcore.data.corruption import DEFAULTS, form_of
+    from mmcore.data.corruption import default_corruptions
 
-    return {name: list(DEFAULTS[form_of(learning.ds, name)]) for name in learning.ds.modalities}
+    return {name: list(default_corruptions(learning.ds, name)) for name in learning.ds.modalities}
 
 
 def _loaded(learning: Learning, run: Run) -> Any:

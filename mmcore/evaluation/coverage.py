@@ -5,6 +5,11 @@
 Both for all rows and for each pattern of present modalities; the interval of the coverage goes over groups, else rows
 (`mmcore.evaluation.interval`). Coverage given one calibration set is itself random, Beta(k, n + 1 - k) for n
 exchangeable rows (Vovk 2012, ACML), so 1 - alpha need not lie in the interval of one run.
+
+Validation rows calibrate here. No weight was fitted on them, but they chose the epoch, the tuned options and the
+recommended model, so their scores are a little smaller than those of new rows and sets cover a little too seldom; the
+coverage on test rows, which chose nothing, is what says how much. With folds, each row's score comes from the model
+that validated it (cross-conformal, see `mmcore.evaluation.conformal`).
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ from mmcore.evaluation.interval import check_level
 from mmcore.evaluation.metrics import find_metric, score
 from mmcore.evaluation.predictions import read_predictions
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class ResampledTest:
@@ -78,6 +80,8 @@ def corrected_t_test(
             "n_train, n_test", f"{n_train}, {n_test}", "positive sizes", "Give the sizes of a run's parts."
         )
     mean, spread = float(d.mean()), float(d.std(ddof=1))
+    if spread <= _ROUNDING * float(np.abs(d).max()):
+        spread = 0.0  # of equal differences rounding leaves a spread, by which any of them would be certain
     error = spread * float(np.sqrt(1.0 / len(d) + n_test / n_train))
     degrees = len(d) - 1
     if error == 0.0 and mean != 0.0:
@@ -178,5 +182,9 @@ def compare_runs(
     if not first[["seed", "fold"]].equals(second[["seed", "fold"]]):
         raise InputError("runs", f"{len(first)} of {model}, {len(second)} of {against}", "the same seeds and folds",
                          "Finish the runs of both models.")  # fmt: skip
-    difference = first["value"].to_numpy() - second["value"].to_numpy()
+    own, other = first["value"].to_numpy(), second["value"].to_numpy()
+    rounding = _ROUNDING * max(float(np.abs(own).max()), float(np.abs(other).max()))
+    difference = own - other
+    if np.ptp(difference) <= rounding:  # equal in every run but for the rounding of two scores
+        difference = np.full(len(own), 0.0 if abs(difference[0]) <= rounding else difference[0])
     return corrected_t_test(difference, n_train=n_train, n_test=float(first["n_rows"].mean()), level=level)

@@ -17,15 +17,15 @@ VALUES = {"planted": {"unimodal:alpha": 0.5, "unimodal:beta": 0.6, "late_fusion"
 BEST = {"planted": "unimodal:alpha", "movies": "unimodal:critic"}
 
 
-def results(root, names=tuple(VALUES)):
+def results(root, names=tuple(VALUES), metric="accuracy"):
     shutil.copy(ROOT / "params.yaml", root)
     for name in names:
         learn = root / "results" / name / "learn"
         learn.mkdir(parents=True)
         models = [{"model": m, "modalities": [m.partition(":")[2]] if ":" in m else ["x", "y"]} for m in VALUES[name]]
         (learn / "verdict.json").write_text(json.dumps({"best_unimodal": BEST[name]}))
-        (learn / "evaluation.json").write_text(json.dumps({"metric": "accuracy", "models": models}))
-        common = {"dataset": name, "seed": None, "split": "test", "noise": None, "metric": "accuracy"}
+        (learn / "evaluation.json").write_text(json.dumps({"metric": metric, "models": models}))
+        common = {"dataset": name, "seed": None, "split": "test", "noise": None, "metric": metric}
         rows = [
             {**common, "model": e["model"], "subset": "+".join(e["modalities"]), "value": VALUES[name][e["model"]]}
             for e in models
@@ -36,11 +36,11 @@ def results(root, names=tuple(VALUES)):
 
 
 def test_only_the_best_unimodal_of_validation_takes_part(tmp_path):
-    scores, directions = collected_scores(results(tmp_path))
+    scores, metrics = collected_scores(results(tmp_path))
     found = {(row.dataset, row.model): row.value for row in scores.itertuples()}
     assert found["planted", BEST_UNIMODAL] == 0.5 and found["movies", BEST_UNIMODAL] == 0.8
     assert not any(model.startswith("unimodal:") for _, model in found)
-    assert directions == {"planted": True, "movies": True}
+    assert {name: metric.name for name, metric in metrics.items()} == {"planted": "accuracy", "movies": "accuracy"}
 
 
 def test_ranks_are_over_models_that_every_dataset_has(tmp_path):
@@ -60,3 +60,9 @@ def test_without_results_it_says_what_to_do(tmp_path):
         ranked(tmp_path)
     with pytest.raises(InputError, match="two or more"):
         ranked(results(tmp_path, ("movies",)))
+
+
+def test_errors_in_units_of_their_own_are_scaled_before_they_are_compared(tmp_path):
+    assert ranked(results(tmp_path, metric="mae"))[0].differences == "scaled"
+    shutil.rmtree(tmp_path / "results")
+    assert ranked(results(tmp_path))[0].differences == "raw"

@@ -118,12 +118,28 @@ def _file(directory: Path, modality: str, *, ragged: bool) -> Path:
     return directory / (f"{modality}.values.npy" if ragged else f"{modality}.npy")
 
 
+def default_corruptions(ds: Dataset, modality: str) -> tuple[str, ...]:
+    """Return the names of the corruptions that a modality takes, in order, where no method is named.
+
+    Raises:
+        InputError: for an unknown modality, or one that has no noise.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> ds = from_arrays({"a": np.zeros((2, 4, 4, 3), np.uint8)}, labels=[0, 1], split=["train", "test"])
+        >>> default_corruptions(ds, "a")[:3]
+        ('grayscale', 'white_balance', 'tint')
+    """
+    form = form_of(ds, modality)
+    colours = form == "image" and ds.spec.modality(modality).shape[-1] in (3, 4)
+    return DEFAULTS["colour image" if colours else form]
+
+
 def _parts(
     ds: Dataset, modality: str, form: str, method: str | Sequence[str] | None
 ) -> tuple[tuple[Corruption, ...], tuple[str, ...]]:
     if method is None:
-        colours = form == "image" and ds.spec.modality(modality).shape[-1] in (3, 4)
-        names: Sequence[str] = DEFAULTS["colour image" if colours else form]
+        names: Sequence[str] = default_corruptions(ds, modality)
         return tuple(find_corruption(name) for name in names), GATED if form == "image" else ()
     names = [method] if isinstance(method, str) else list(method)
     if not names:

@@ -111,3 +111,17 @@ def test_models_are_compared_over_the_same_runs():
 def test_bad_input_is_refused(call):
     with pytest.raises(InputError):
         call()
+
+
+@pytest.mark.parametrize("value", [0.1, 0.05, 1e-9, 3e5])
+def test_equal_differences_are_refused_whatever_rounding_leaves_of_them(value):
+    """0.9 - 0.85 and 0.8 - 0.75 differ in the last bit, and the mean of three times 0.1 is not 0.1."""
+    with pytest.raises(InputError, match="in every run"):
+        corrected_t_test([value] * 3, n_train=9, n_test=1)
+    rows = [(model, seed, f"{seed}", (base + offset) * value) for model, offset in (("a", 0.0), ("b", 0.05))
+            for seed, base in enumerate((0.85, 0.75, 0.3))]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["model", "seed", "sample_id", "prediction"])
+    table = table.assign(fold=table["seed"], seed=0, part="test", group=None, truth=0.0, p_0=table["prediction"])
+    with pytest.raises(InputError, match="in every run"):
+        compare_runs(table, "a", "b", metric="mae", task="regression", n_train=9)
+    assert compare_runs(table, "a", "a", metric="mae", task="regression", n_train=9).p == 1.0
