@@ -100,6 +100,18 @@ class Facts:
         return next((model for model in self.models if model.key == key), None)
 
     @property
+    def task(self) -> str | None:
+        """What the label is: classification, multilabel or regression; None where nothing says so."""
+        labels = self.spec.get("labels") or [{}]
+        return None if labels[0].get("task") is None else str(labels[0]["task"])
+
+    @property
+    def bins(self) -> int | None:
+        """Into how many equally full bins the estimate cut the numbers of the label; None where it is no number."""
+        label = (self.result("estimate") or {}).get("label") or {}
+        return len(label["classes"]) if self.task == "regression" and label.get("classes") else None
+
+    @property
     def majority_rate(self) -> float | None:
         """The accuracy of always giving the most frequent label; None where the metric is another."""
         rate = (self.result("evaluation") or {}).get("majority_rate") if self.metric.key == "accuracy" else None

@@ -41,6 +41,11 @@ class Metric:
         """The unit of a difference."""
         return "points" if self.share else self.unit
 
+    @property
+    def improved(self) -> str:
+        """What a good contribution does to it, as the verb before its name: `adds to`, or of an error `takes off`."""
+        return "adds to" if self.higher_is_better else "takes off"
+
     def number(self, value: float) -> str:
         """Return the value without its unit."""
         return fmt.number(self.factor * value, self.decimals)

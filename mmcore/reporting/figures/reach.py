@@ -90,7 +90,9 @@ def draw(facts: Facts, width: int, identity: str, css: str = "") -> Markup:
     scale = svg.Scale(low, 100, 8 if narrow else 180, width - (14 if narrow else 130))
     axis(drawing, scale, 4, 8 + step * len(found), unit="%", zero=False)
     for i, row in enumerate(found):
-        _draw_row(drawing, row, scale, 8 + i * step + (34 if narrow else 22), narrow)
+        _draw_row(
+            drawing, row, scale, 8 + i * step + (34 if narrow else 22), narrow, "" if facts.bins else "not trained"
+        )
     return drawing.render(identity, label(facts), css)
 
 
@@ -104,10 +106,11 @@ def label(facts: Facts) -> str:
             else "no bounds"
         )
         parts.append(f"{row.name}: {allowed}" + (f", reached {fmt.percent(row.reached.value)}" if row.reached else ""))
-    return f"Accuracy that the information allows, and accuracy that was reached. {'; '.join(parts)}."
+    reached = "" if facts.bins else ", and accuracy that was reached"
+    return f"Accuracy that the information allows{reached}. {'; '.join(parts)}."
 
 
-def _draw_row(drawing: svg.Drawing, row: Row, scale: svg.Scale, y: float, narrow: bool) -> None:
+def _draw_row(drawing: svg.Drawing, row: Row, scale: svg.Scale, y: float, narrow: bool, untrained: str) -> None:
     amount = "" if row.information is None else fmt.bits(row.information)
     if row.lower is not None and row.upper is not None:
         title = f"{row.name}: {fmt.number(100 * row.lower, 1)} to {fmt.percent(row.upper)}"
@@ -118,8 +121,11 @@ def _draw_row(drawing: svg.Drawing, row: Row, scale: svg.Scale, y: float, narrow
         drawing.rect(
             scale.left, y - 10, scale.right - scale.left, 20, None, stroke="null", dash="3 3", title=row.reason
         )
-        drawing.text(scale.left + 8, y + 4, "no bounds")
-    text = "not trained" if row.reached is None else fmt.percent(row.reached.value)
+        if row.reached is None:
+            drawing.text(scale.left + 8, y + 4, "no bounds")
+        else:  # beside the name, or it would lie below the dot
+            amount = f"{amount}, no bounds".removeprefix(", ")
+    text = untrained if row.reached is None else fmt.percent(row.reached.value)
     ends = ""
     if row.reached is not None:
         scaled = row.reached.scaled(100)

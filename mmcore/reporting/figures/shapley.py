@@ -107,4 +107,4 @@ def label(facts: Facts) -> str:
         + ", ".join(f"{m} {facts.metric.number(row.values[m].value)}" for m in facts.modalities if m in row.values)
         for row in found
     ]
-    return f"What each modality adds to the {facts.metric.words}. {'; '.join(parts)}."
+    return f"What each modality {facts.metric.improved} the {facts.metric.words}. {'; '.join(parts)}."

@@ -88,7 +88,7 @@ def _synergy(facts: Facts, pair: Pair | None) -> Headline:
 
 
 def _allowed(facts: Facts) -> Headline:
-    term = "Accuracy that this information allows"
+    term = f"Accuracy {f'on {facts.bins} bins of the label ' if facts.bins else ''}that this information allows"
     rows = [row for row in reach.rows(facts) if row.lower is not None and row.upper is not None]
     if not rows:
         return Headline(term, "–", "", "no bounds")

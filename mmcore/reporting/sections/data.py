@@ -85,19 +85,23 @@ def _balance(facts: Facts) -> Figure:
     title = "Who has which label, and who tests whom" if kind == "group" else f"How the {samples} are divided"
     unit = f"{fmt.capital(samples)} per {nouns.label} and {by}" if kind else f"{fmt.capital(samples)} per {nouns.label}"
     labels = description.get("labels") or {}
+    if not labels:
+        title, unit = f"How the {samples} are divided", f"{fmt.capital(samples)} in each part of the split"
+        unit += f"; {description['folds']} folds test every one of them once" if description.get("folds") else ""
+    counted = fmt.plural(nouns.label) if facts.task == "multilabel" else samples  # a sample counts once for each label
     if len(labels) > balance.MOST_LABELS:
         unit += f"; the {balance.KEPT} smallest of {len(labels)}"
-    elif kind == "group" and description.get("folds"):
+    elif labels and kind == "group" and description.get("folds"):
         unit += f"; each fold is tested by {fmt.plural(nouns.group)} that its models never saw"
     return Figure(
         name="balance",
         title=title,
         unit=unit,
-        wide=balance.draw(description, samples, WIDE, "balance-w", "wide"),
-        narrow=balance.draw(description, samples, NARROW, "balance-n", "narrow"),
+        wide=balance.draw(description, counted, WIDE, "balance-w", "wide"),
+        narrow=balance.draw(description, counted, NARROW, "balance-n", "narrow"),
         means=meanings.balance(facts),
         source=Source("prepare", "flows/validate.py", "mmcore/data/split.py"),
-        note="Darker cells hold more, an outlined cell holds none. Bars give the totals.",
+        note="Darker cells hold more, an outlined cell holds none. Bars give the totals." if labels else "",
     )
 
 

@@ -9,9 +9,10 @@ from mmcore.reporting.sentences import meanings
 from mmcore.reporting.tokens import NARROW, WIDE
 from mmcore.reporting.view import Block, Cell, Column, Empty, Figure, Source, Table, number_head
 
+DOT = " The dot is a trained model."
 NOTE = (
     "The grey range is where the best possible classifier must lie. Its right edge is a ceiling for every model that "
-    "sees no more than the estimate did; its left edge is a floor for the ideal one only. The dot is a trained model."
+    "sees no more than the estimate did; its left edge is a floor for the ideal one only." + DOT
 )
 
 
@@ -46,7 +47,8 @@ def fewer(facts: Facts) -> str:
     others = f", as for {fmt.counted(len(few) - 1, 'other row')}" if len(few) > 1 else ""
     return (
         f" The range of {worst.inputs} rests on the {fmt.percent(worst.share, 0)} of the "
-        f"{fmt.plural(facts.nouns.sample)} that have it{others}; a dot counts all of them, so it may lie outside."
+        f"{fmt.plural(facts.nouns.sample)} that have it{others}"
+        + ("." if facts.bins else "; a dot counts all of them, so it may lie outside.")
     )
 
 
@@ -55,27 +57,30 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     rows = reach.rows(facts)
     if not rows:
         return (Empty(f"no bounds: {facts.reasons.get('estimate') or 'the estimate holds none.'}"),)
+    if facts.task == "multilabel" and all(row.upper is None for row in rows):
+        return (Empty(f"no bounds: {rows[0].reason}"),)
+    cut = f"in naming which of {facts.bins} equally full bins the label is in" if facts.bins else "on held-out rows"
     return (
         Figure(
             name="reach",
-            title="Accuracy that the information allows, and accuracy that was reached",
-            unit="Accuracy on held-out rows; grey range: bounds from information alone, before training",
+            title="Accuracy that the information allows" + (", and accuracy that was reached" * (not facts.bins)),
+            unit=f"Accuracy {cut}; grey range: bounds from information alone, before training",
             wide=reach.draw(facts, WIDE, "reach-w", "wide"),
             narrow=reach.draw(facts, NARROW, "reach-n", "narrow"),
             means=meanings.reach(facts),
-            table=_table(rows),
+            table=_table(rows, facts.bins),
             source=Source(
                 "estimate",
                 "flows/estimate.py",
                 "mmcore/information/bounds.py",
                 "Fano’s inequality above, half the remaining doubt below",
             ),
-            note=NOTE + finer(facts) + fewer(facts),
+            note=(NOTE.removesuffix(DOT) if facts.bins else NOTE) + finer(facts) + fewer(facts),
         ),
     )  # fmt: skip
 
 
-def _table(rows: tuple[reach.Row, ...]) -> Table:
+def _table(rows: tuple[reach.Row, ...], bins: int | None) -> Table:
     numbers = ("Information, bits", "Lowest, %", "Highest, %", "Reached, %", "Interval")
     heads = (Column("Input"), *(number_head(head) for head in numbers), Column("Model"))
     body = []
@@ -88,7 +93,7 @@ def _table(rows: tuple[reach.Row, ...]) -> Table:
                 Cell("–" if row.lower is None else fmt.number(100 * row.lower, 1)),
                 Cell("–" if row.upper is None else fmt.number(100 * row.upper, 1)),
                 Cell("–" if e is None else fmt.number(100 * e.value, 1)), Cell(ends),
-                Cell(row.model or "not trained", quiet=row.reason or "", quiet_below=True),
+                Cell(row.model or ("–" if bins else "not trained"), quiet=row.reason or "", quiet_below=True),
             )
         )  # fmt: skip
     return Table("Bounds and accuracies", heads, tuple(body))

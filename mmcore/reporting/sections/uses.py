@@ -23,15 +23,14 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     found: list[Block] = [
         Figure(
             name="shapley",
-            title=f"What each {facts.nouns.modality} adds to the {facts.metric.words}",
+            title=f"What each {facts.nouns.modality} {facts.metric.improved} the {facts.metric.words}",
             unit=unit,
             wide=shapley.draw(facts, WIDE, "shapley-w", "wide"),
             narrow=shapley.draw(facts, NARROW, "shapley-n", "narrow"),
             means=meanings.shapley(facts),
             table=_table(facts, result["shapley"].get("by_class") or []),
             source=Source("learn", "flows/explain.py", "mmcore/explain", "exact, over all sets"),
-            note=f"A value is the mean of what a {facts.nouns.modality} adds when it joins the others, "
-            "over all orders of joining.",
+            note=f"A value is the mean gain when a {facts.nouns.modality} joins the others, over all orders of it.",
         )
     ]
     if result.get("permutation"):

@@ -102,11 +102,14 @@ def reach(facts: Facts) -> Answer:
         return Answer("No bounds.", facts.reasons.get("estimate") or fmt.capital(refused or "the estimate holds none."))
     top = max(rows, key=lambda row: (len(row.modalities), row.upper or 0.0))
     upper = top.upper or 0.0
-    claim = f"With {top.inputs} at most {fmt.percent(upper)}."
+    of_bins = f" in naming which of {facts.bins} bins the {facts.nouns.label} is in" if facts.bins else ""
+    claim = f"With {top.inputs} at most {fmt.percent(upper)}{of_bins}."
     singles = [row for row in rows if len(row.modalities) == 1 and row is not top]
     best = max(singles, key=lambda row: row.upper or 0.0, default=None)
     evidence = f"{fmt.capital(best.name)} allows at most {fmt.percent(best.upper or 0.0)}. " if best else ""
     some = f"{fmt.percent(top.share, 0)} of the {fmt.plural(facts.nouns.sample)}"
+    if top.reached is None and facts.bins:
+        return Answer(claim, f"{evidence}Models predict the number itself, so no accuracy stands beside these bounds.")
     if top.reached is None:
         only = "" if top.comparable else f", and the bound speaks only of {some}"
         return Answer(claim, f"{evidence}No trained model with {top.inputs} has a score{only}.")
@@ -222,12 +225,13 @@ def uses(facts: Facts) -> Answer:
     )
     evidence = (
         f"{fmt.capital(name)} adds {metric.amount(first.value)} to the {metric.words}"
-        if first.value >= 0
-        else f"{fmt.capital(name)} takes {metric.amount(first.value)}"
+        if (first.value >= 0) == metric.higher_is_better
+        else f"{fmt.capital(name)} takes {metric.amount(first.value)} off the {metric.words}"
     )
-    evidence += "".join(f", {m} {metric.signed(e.value)}" for m, e in found[1:]) + "."
+    sign = 1 if metric.higher_is_better else -1
+    evidence += "".join(f", {m} {metric.signed(sign * e.value)}" for m, e in found[1:]) + "."
     if idle and used:
-        evidence += f" What {fmt.listing(idle)} {'adds' if len(idle) == 1 else 'add'} cannot be told from zero."
+        evidence += f" What {fmt.listing(idle)} {'does' if len(idle) == 1 else 'do'} to it cannot be told from zero."
     return Answer(claim, evidence)
 
 

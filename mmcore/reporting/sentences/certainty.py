@@ -40,7 +40,7 @@ def sets(facts: Facts, table: Sequence[Coverage], wanted: float) -> str:
     whole = table[0]
     if whole.reached is None:
         return "The coverage of the prediction sets was not measured."
-    regression = ((facts.spec.get("labels") or [{}])[0].get("task")) == "regression"
+    regression = facts.task == "regression"
     noun = "intervals" if regression else fmt.plural(f"set of {fmt.plural(facts.nouns.label)}")
     text = f"Asked to hold the truth {fmt.percent(wanted, 0)} of the time, {noun} hold it {_ends(whole.reached)}"
     if whole.size is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmcore.reporting import format as fmt
-from mmcore.reporting.facts import ATOMS, Facts, Pair
+from mmcore.reporting.facts import ATOMS, Facts, Pair, Subset
 from mmcore.reporting.figures import reach as reach_figure
 from mmcore.reporting.figures import shapley as shapley_figure
 from mmcore.reporting.sentences.answers import losses_of
@@ -21,6 +21,14 @@ def balance(facts: Facts) -> str:
             f"{fmt.capital(fmt.counted(int(facts.description.get('n') or 0), facts.nouns.sample))} are in this dataset."
         )
     name = max(labels, key=lambda k: (labels[k], k))
+    if facts.task == "multilabel":
+        n = int(facts.description.get("n") or 0)
+        rare = min(labels, key=lambda k: (labels[k], k))
+        return (
+            f"A {facts.nouns.sample} may carry several {fmt.plural(facts.nouns.label)}, or none: {name} is on "
+            f"{fmt.percent(labels[name] / n, 0)} of the {fmt.plural(facts.nouns.sample)}, {rare} on "
+            f"{fmt.percent(labels[rare] / n, 0)}."
+        )
     share = fmt.percent(labels[name] / total, 0)
     even = labels[name] / total <= 1.5 / len(labels)
     opening = (
@@ -42,7 +50,8 @@ def strip(facts: Facts, pair: Pair) -> str:
     singles = {"first": pair.first, "second": pair.second}
     known = [(pair.information[k].value, n) for k, n in singles.items() if k in pair.information]
     removed = fmt.number(both.value, 2)
-    text = f"Knowing both removes {removed} of the {fmt.bits(entropy)} of doubt about the {facts.nouns.label}."
+    cut = f", cut into {facts.bins} equally full bins" if facts.bins else ""
+    text = f"Knowing both removes {removed} of the {fmt.bits(entropy)} of doubt about the {facts.nouns.label}{cut}."
     if len(known) == 2:
         value, better = max(known, key=lambda item: item[0])
         other = pair.second if better == pair.first else pair.first
@@ -111,7 +120,15 @@ def joint_name(facts: Facts) -> str:
 
 def reach(facts: Facts) -> str:
     """Return how far the best trained model is from its ceiling."""
-    rows = [r for r in reach_figure.rows(facts) if r.upper is not None and r.reached is not None]
+    found = reach_figure.rows(facts)
+    rows = [r for r in found if r.upper is not None and r.reached is not None]
+    if facts.bins and not rows:
+        return (
+            f"The bounds are of naming which of {facts.bins} equally full bins the {facts.nouns.label} is in. "
+            "Models predict the number itself, so their errors are in table 1 and not here."
+        )
+    if all(r.upper is None for r in found):
+        return "Without bounds nothing says how much more could be reached."
     if not rows:
         return "No model was trained on these sets, so nothing says how much of the range can be reached."
     same = [r for r in rows if r.comparable]
@@ -145,8 +162,30 @@ def subsets(facts: Facts) -> str:
         f"without {name} {metric.signed(-loss if metric.higher_is_better else loss)}" for name, loss, _ in kept
     )
     unit = f" {metric.difference_unit}" if metric.difference_unit else ""
-    advice = f"Where a {facts.nouns.modality} may fail, switch to a model trained without it."
-    return f"Change of the score{unit and f' in{unit}'}: {text}. {advice}"
+    return f"Change of the score{unit and f' in{unit}'}: {text}. {_switch(facts, losses)}"
+
+
+def _switch(facts: Facts, losses: list[tuple[str, float, Subset]]) -> str:
+    """Return without which modality a model that was trained without it scores better than the masked one."""
+    metric = facts.metric
+    sign = 1 if metric.higher_is_better else -1
+    gaps = {
+        name: sign * (subset.trained.value - subset.dropped.value)
+        for name, _, subset in losses
+        if subset.trained is not None and subset.dropped is not None
+    }
+    better = [name for name in gaps if gaps[name] > 0]
+    no_better = [name for name in gaps if gaps[name] <= 0]
+    if not gaps:
+        return f"No model was trained without one {facts.nouns.modality}, so nothing says whether that would do better."
+    if not no_better:
+        return f"Where a {facts.nouns.modality} may fail, switch to a model trained without it: it scores better."
+    if not better:
+        return f"A model trained without the missing {facts.nouns.modality} scores no better: keep the one model."
+    return (
+        f"Where {fmt.listing(better, 'or')} may fail, a model trained without it scores better; "
+        f"without {fmt.listing(no_better, 'or')} it does not."
+    )
 
 
 def reliability(calibration: Mapping[str, Any], facts: Facts) -> str:
