@@ -56,6 +56,41 @@ def test_first_and_second_derivatives_are_those_of_finite_differences(monkeypatc
     assert torch.autograd.gradgradcheck(run, _inputs())
 
 
+@pytest.mark.parametrize("targets", [13, 16, 40, 70])
+@pytest.mark.parametrize("extra", [-3, 0, 9])
+def test_spans_of_targets_are_the_whole_in_value_and_gradients(targets, extra):
+    torch.manual_seed(0)
+    sources = targets + extra
+    sizes = ((3, 2, time, 4) for time in (targets, sources, sources))
+    inputs = [torch.randn(size, dtype=torch.float64, requires_grad=True) for size in sizes]
+    causal = torch.arange(sources) <= torch.arange(targets)[:, None] + abs(extra)
+    mask = causal & (torch.arange(sources) < torch.tensor([sources, 1, 7])[:, None, None])[:, None]
+    found = []
+    for attention in (
+        lambda *x: functional.scaled_dot_product_attention(*x, attn_mask=mask),
+        lambda *x: attend_in_blocks(*x, mask),
+    ):
+        out = attention(*inputs)
+        first = torch.autograd.grad(out.sin().sum(), inputs, create_graph=True)
+        found.append((out, *first, *torch.autograd.grad(sum(each.square().sum() for each in first), inputs)))
+    for expected, ours in zip(*found):
+        assert torch.allclose(ours, expected, atol=1e-10)
+
+
+def test_dropout_in_spans_has_the_gradients_of_finite_differences():
+    torch.manual_seed(0)
+    inputs = [torch.randn(1, 1, 33, 1, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    mask = torch.ones(33, 33, dtype=torch.bool).tril()[None, None]
+    assert len(blockwise_attention._spans(mask, 33, 33)) > 1
+
+    def run(*inputs):
+        torch.manual_seed(1)  # the same units are dropped each time
+        return attend_in_blocks(*inputs, mask, 0.4)
+
+    assert torch.autograd.gradcheck(run, inputs)
+    assert torch.autograd.gradgradcheck(run, inputs)
+
+
 def test_dropped_weights_are_as_many_as_asked_and_the_rest_is_scaled():
     torch.manual_seed(0)
     batch, sources, rate = 50, 400, 0.3
