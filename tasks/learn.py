@@ -16,10 +16,11 @@ import pandas as pd
 from mmcore.atomic import atomic_directory, atomic_file
 from mmcore.data import Dataset, load_dataset
 from mmcore.errors import InputError, unknown_name
-from mmcore.evaluation.metrics import DEFAULT_METRIC
+from mmcore.evaluation.metrics import DEFAULT_METRIC, METRICS
 from mmcore.evaluation.missing import modality_subsets
 from mmcore.evaluation.predictions import prediction_frame
 from mmcore.evaluation.protocol import Partition, partitions
+from mmcore.evaluation.slices import sample_slices
 from tasks.parameters import Parameters, load_parameters
 from tasks.parameters.model import Evaluate, Train
 from tasks.places import Places, code_digest, file_sha256
@@ -107,6 +108,11 @@ class Learning:
         named = self.evaluate.metric
         return DEFAULT_METRIC[self.ds.spec.label().task] if named == "auto" else named
 
+    def build_options(self, modalities: Sequence[str]) -> dict[str, Any]:
+        """Return what every model is built with, as `build_model` names it."""
+        chosen = {name: choice for name, choice in self.train.encoders.items() if name in modalities}
+        return {"width": self.train.width, "dropout": self.train.dropout, **({"encoders": chosen} if chosen else {})}
+
     def weights(self, run: Run) -> Path:
         """Return where the weights of `run` lie."""
         return self.workspace / "models" / f"{run.name}.safetensors"
@@ -130,6 +136,45 @@ def open_learning(dataset: str, root: Path) -> Learning:
     selection = json.loads(places.selection.read_text(encoding="utf-8"))
     parts = {part.fold: part for part in partitions(ds)}
     return Learning(parameters, train, evaluate, ds, selection, parts, workspace)
+
+
+def check_learning(dataset: str, learning: Learning) -> None:
+    """Ask before the first fit what would otherwise stop the stage after the last one.
+
+    Raises:
+        InputError: for a metric of another task, slices that the samples have not, or a model that cannot be built.
+    """
+    task, metric = learning.ds.spec.label().task, learning.evaluate.metric
+    fitting = [entry.name for entry in METRICS if task in entry.tasks]
+    if metric not in ("auto", *fitting):
+        raise InputError("evaluate.metric", f"{metric} for a {task}", ", ".join(["auto", *fitting]), "Use 'auto'.")
+    identities = learning.ds.samples["sample_id"].to_numpy(str)
+    tested = np.unique(np.concatenate([part.test for part in learning.parts.values()]))
+    try:
+        sample_slices(learning.ds, learning.evaluate.slices, identities[tested])
+    except InputError as error:
+        raise InputError("evaluate.slices", error.received, error.allowed, error.remedy) from error
+    encoders = learning.parameters.datasets[dataset].train.get("encoders") or {}
+    for modality in encoders:
+        if modality not in learning.ds.modalities:
+            raise unknown_name("train.encoders", str(modality), learning.ds.modalities)
+    for model, modalities in learning.models.items():
+        _check_model(learning, model, modalities)
+
+
+def _check_model(learning: Learning, model: str, modalities: tuple[str, ...]) -> None:
+    """Build the model once, untrained."""
+    from mmcore.models import build_model
+    from mmcore.training.methods import find_method
+
+    method = model.partition("@")[0]
+    found = find_method(method)
+    alone = {"modality": modalities[0]} if found.model == "unimodal" else {"modalities": modalities}
+    try:
+        build_model(found.model, learning.ds.spec, **alone, **found.arguments, **learning.build_options(modalities))
+    except InputError as error:
+        argument = f"train.models, {model}: {error.argument}"
+        raise InputError(argument, error.received, error.allowed, error.remedy) from error
 
 
 def named_models(

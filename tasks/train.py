@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from mmcore.atomic import write_json
 from mmcore.evaluation.protocol import describe_protocol
 from mmcore.seeds import stream_seed
 from tasks.gates import GateError
-from tasks.learn import Learning, Run, drop_stale_fits, open_learning
+from tasks.learn import Learning, Run, check_learning, drop_stale_fits, open_learning
 from tasks.parameters.model import Train
 from tasks.progress import reporter
 from tasks.tracking import map_step, task
@@ -43,6 +43,7 @@ class Fits:
 def fit_models(dataset: str, root: Path) -> None:
     """Fit every run that has not finished yet; each model and seed is a step of its own, `train.workers` at a time."""
     learning = open_learning(dataset, root)
+    check_learning(dataset, learning)
     drop_stale_fits(dataset, root, learning)
     steps = planned_fits(learning)
     total = len(learning.runs)
@@ -166,7 +167,7 @@ def _fit(learning: Learning, run: Run, record: Path) -> None:
     options, part = learning.train, learning.parts[run.fold]
     seed = stream_seed(learning.parameters.seed, "train", run.model, run.seed, run.fold)
     place = learning.workspace / "checkpoints" / run.name
-    fit_options, build = _fit_options(options), _build_options(options, run.modalities)
+    fit_options, build = _fit_options(options), learning.build_options(run.modalities)
     rows = {"train": part.train, "valid": part.valid}
     tuned: dict[str, Any] = {}
     if options.tune_trials:
@@ -216,12 +217,6 @@ def _fit_options(options: Train) -> dict[str, Any]:
         "devices", "precision", "compile", "deterministic",
     )  # fmt: skip
     return {name: getattr(options, name) for name in names}
-
-
-def _build_options(options: Train, modalities: Sequence[str]) -> dict[str, Any]:
-    """What every model is built with, as `build_model` names it."""
-    encoders = {name: choice for name, choice in options.encoders.items() if name in modalities}
-    return {"width": options.width, "dropout": options.dropout, **({"encoders": encoders} if encoders else {})}
 
 
 def _tune(

@@ -15,7 +15,7 @@ from flows.train import train
 from mmcore.data import from_arrays, save_dataset
 from mmcore.errors import InputError
 from mmcore.training import fitting_methods, method_names
-from tasks.learn import named_models, open_learning, retrained_models
+from tasks.learn import check_learning, named_models, open_learning, retrained_models
 from tasks.places import Places
 
 NAMES = ("sound", "sight", "touch")
@@ -128,6 +128,32 @@ def test_a_name_that_does_not_fit_the_data_is_refused():
     with pytest.raises(InputError, match="sound"):
         named_models(["unimodal:sond"], NAMES)
     assert retrained_models("late_fusion", NAMES[:2]) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "argument", "received"),
+    [({"evaluate__slices": ["site"]}, {}, "evaluate.slices", "'site'"),
+     ({"evaluate__slices": ["sample_id"]}, {}, "evaluate.slices", "80 values"),
+     ({"evaluate__metric": "mae"}, {}, "evaluate.metric", "mae for a classification"),
+     ({}, {"encoders": {"smell": "mlp"}}, "train.encoders", "'smell'"),
+     ({"train__encoders": {"sound": {"name": "mlp", "dephts": 3}}}, {}, "encoders.sound", "'dephts'"),
+     ({"train__models": ["early_fusion_steps"]}, {}, "train.models, early_fusion_steps", "")],
+)  # fmt: skip
+def test_what_would_stop_after_the_last_fit_stops_before_the_first(tmp_path, settings, own, argument, received):
+    root = project(tmp_path, **settings)
+    content = json.loads((root / "params.yaml").read_text(encoding="utf-8"))
+    if own:  # the names of what a reader makes itself are known only once it is prepared
+        noise = {"copy": 0.05, "unique": 0.1, "xor": 0.05}
+        planted = {"reader": "planted", "path": "mmcore/data/worlds/planted.py", "n_samples": 240, "noise": noise}
+        content["datasets"]["films"] |= {"source": planted, "train": own}
+    (root / "params.yaml").write_text(json.dumps(content), encoding="utf-8")
+    learning = open_learning("films", root)
+    with pytest.raises(InputError) as caught:
+        check_learning("films", learning)
+    assert argument in caught.value.argument and received in caught.value.received
+    with pytest.raises(InputError):
+        train("films", root)
+    assert not (learning.workspace / "models").exists()
 
 
 def test_tuning_is_asked_for_by_params(tmp_path):
