@@ -14,7 +14,8 @@ the uniform draws alone, which makes it an unbiased estimate of the sum over the
 Draws come from a stream named after the number of batches seen, which is a buffer: a resumed fit draws the same.
 Missing modality: a direction i -> j counts in rows where both are present; a memory changes only by rows that have the
 modality (of others it keeps the random direction that it began with).
-Under several processes each keeps a memory of the rows that it saw.
+Under several processes all read the memory of the first, which remembers the rows that came to it; rows change places
+with every epoch.
 """
 
 from __future__ import annotations

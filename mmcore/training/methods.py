@@ -2,7 +2,9 @@
 
 Every model of `mmcore.models` is a method by its own name, trained by its task's loss. The rows below add objectives
 and procedures of the literature to a model. All of them are trained with the same options on the same rows, so that
-two methods differ in nothing but themselves. To add one: one row, and one file where something is new.
+two methods differ in nothing but themselves. `epochs` bounds each fit, not their sum: with M modalities, pretraining
+fits M + 1 times, offline blending trains M + 1 windows more and a search its candidates, so that their gain over late
+fusion is that of the procedure with its time. To add one: one row, and one file where something is new.
 """
 
 from __future__ import annotations
