@@ -61,8 +61,12 @@ class LowRankTensorFusion(nn.Module):
         self, representations: list[Float[Tensor, "batch size"]], presence: list[Bool[Tensor, " batch"] | None]
     ) -> Float[Tensor, "batch width"]:
         """Return the fused vector; representations of absent rows are zeros, so their factor is its bias row."""
-        parts = [factor(z) for factor, z in zip(self.factors, representations)]  # (B, width * rank) each
-        product = functools.reduce(torch.mul, parts).view(-1, self.rank)
-        # Autocast leaves `mv` as it is, so the weights take the product's precision here.
-        summed = torch.mv(product, self.rank_weights.to(product.dtype))
-        return self.dropout(summed.view(-1, self.features) + self.bias)
+        # The batch last: so every product of the way back, too, is one that runs at full speed on a CPU.
+        parts = [
+            torch.addmm(factor.bias[:, None], factor.weight, z.t())  # type: ignore[index, arg-type]
+            for factor, z in zip(self.factors, representations)
+        ]  # (width * rank, B) each
+        product = functools.reduce(torch.mul, parts).view(self.features, self.rank, -1)
+        # Autocast leaves parameters as they are, so the weights take the product's precision here.
+        weights = self.rank_weights.to(product.dtype).expand(self.features, 1, -1)
+        return self.dropout(torch.bmm(weights, product)[:, 0].t() + self.bias)
