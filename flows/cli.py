@@ -36,11 +36,17 @@ def fail(error: Exception) -> NoReturn:
     sys.exit(1)
 
 
+WHOLE = ("name", "model")
+"""Columns of names, which are never wrapped or cut."""
+
+
 def _table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:  # a name that is cut cannot be typed again
+        table.add_column(column, no_wrap=column in WHOLE)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

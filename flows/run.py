@@ -89,6 +89,17 @@ def _lay(content: Any, overlay: dict[str, Any], before: str = "") -> None:
             content[key] = value
 
 
+def _quoted(value: Any) -> Any:
+    """Quote texts with a colon: DVC's parser refuses `[unimodal:sound]`."""
+    from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+    if isinstance(value, str) and ":" in value:
+        return SingleQuotedScalarString(value)
+    for place in range(len(value)) if isinstance(value, list) else list(value) if isinstance(value, dict) else ():
+        value[place] = _quoted(value[place])
+    return value
+
+
 def write_settings(root: Path, settings: Sequence[str], overlay: str | None = None) -> None:
     """Write an overlay, then `key=value` settings, into `params.yaml`, all or none, keeping its comments.
 
@@ -102,6 +113,7 @@ def write_settings(root: Path, settings: Sequence[str], overlay: str | None = No
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
+    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
     path = root / PARAMETERS_FILE
     content = yaml.load(path.read_text(encoding="utf-8"))
     if overlay is not None:
@@ -121,7 +133,7 @@ def write_settings(root: Path, settings: Sequence[str], overlay: str | None = No
                     "-S", f"'{key}' below the value of '{part}'", "a key of a block", f"Set '{part}' whole."
                 )
         try:
-            block[last] = yaml.load(text)
+            block[last] = _quoted(yaml.load(text))
         except YAMLError as error:
             remedy = "Quote the setting for the shell, e.g. -S 'train.seeds=[0, 1]'."
             raise InputError("-S", repr(setting), "key=value, the value in YAML", remedy) from error

@@ -35,9 +35,12 @@ def load_parameters(root: str | Path = ".") -> Parameters:
         raise ParametersError([InputError(PARAMETERS_FILE, "no such file", "a file in the project's root", remedy)])
     try:
         # YAML 1.2, as DVC reads it: 1e-3 is a number, a key that stands twice is an error. Safe: no tag runs code.
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = YAML(typ="safe", pure=True).load(text)
+        YAML(typ="safe").load(text)  # DVC's own parser, which is stricter: it refuses [unimodal:sound] without quotes
     except (YAMLError, UnicodeDecodeError) as error:
-        problem = InputError(PARAMETERS_FILE, str(error).replace("\n", " "), "valid YAML", "Correct the line named.")
+        problem = InputError(PARAMETERS_FILE, str(error).replace("\n", " "), "valid YAML",
+                             "Correct the line named; quote names with a colon, as in ['unimodal:sound'].")  # fmt: skip
         raise ParametersError([problem]) from error
     return check_parameters(content, root)
 
@@ -137,6 +140,8 @@ def _train_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[In
     for value in named if isinstance(named, list) else []:
         if isinstance(value, str) and value.partition(":")[0] not in methods:
             found.append(unknown_name(f"{prefix}.models", value, methods))
+    if isinstance(named, list) and len(set(map(repr, named))) < len(named):
+        found.append(InputError(f"{prefix}.models", named, "different models", "Name each model once."))
     subsets = block.get("retrain_subsets")
     if isinstance(subsets, str) and subsets not in methods[1:]:
         found.append(unknown_name(f"{prefix}.retrain_subsets", subsets, methods[1:]))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from flows import cli
 from flows.run import write_settings
 from mmcore.errors import InputError
-from tasks.parameters import ParametersError
+from tasks.parameters import ParametersError, load_parameters
 
 COMMANDS = ("run", "up", "serve", "add", "accept", "datasets", "models", "decompose", "estimate", "doctor")
 
@@ -193,6 +193,16 @@ def test_settings_change_their_values_only(tmp_path):
     old, new = ((place / "params.yaml").read_text().splitlines() for place in (ROOT, tmp_path))
     changed = [line.split("#")[0].strip() for before, line in zip(old, new, strict=True) if before != line]
     assert changed == ["seeds: [4]", "metric: accuracy"]
+
+
+def test_a_name_with_a_colon_is_quoted_for_dvc(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes((ROOT / "params.yaml").read_bytes())
+    write_settings(tmp_path, ["train.models=[unimodal:alpha, mult]"])
+    assert "models: ['unimodal:alpha', mult]" in path.read_text()
+    path.write_text(path.read_text().replace("'unimodal:alpha'", "unimodal:alpha"))
+    with pytest.raises(ParametersError, match="quote names with a colon"):
+        load_parameters(tmp_path)
 
 
 def test_run_with_a_mistake_touches_nothing(finished):

@@ -77,6 +77,7 @@ def test_this_projects_parameters_are_valid():
         ("train.seeds", [0, -1], "-1", ">= 0", ""),
         ("train.seeds", [], "[]", "at least 1", ""),
         ("train.seeds", [0, 0], "[0, 0]", "different seeds", "once"),
+        ("train.models", ["mult", "mult"], "['mult', 'mult']", "different models", "once"),
         ("report.pdf", "yes", "'yes'", "true or false", ""),
         ("seed", ABSENT, "nothing", "a value", "Add the key 'seed'"),
         ("schedule", ABSENT, "nothing", "a value", "Add the key 'schedule'"),
