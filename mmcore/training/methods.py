@@ -225,6 +225,19 @@ def fitting_methods(
     return tuple(names), refused
 
 
+def _check_fit_options(options: Mapping[str, Any]) -> None:
+    """Raise for an option that `fit` does not have."""
+    import inspect
+
+    from mmcore.training.fitting import fit
+
+    taken = ("model", "ds", "objective", "label", "rows", "seed")
+    accepted = [name for name in inspect.signature(fit).parameters if name not in taken]
+    for name in options:
+        if name not in accepted:
+            raise unknown_name("fit_options", name, accepted)
+
+
 def train_method(
     name: str,
     ds: Dataset,
@@ -268,6 +281,7 @@ def train_method(
     for key in ("seed", "rows", "label"):
         if key in fit_options:
             raise InputError("fit_options", key, "named once", f"Pass {key} to train_method itself.")
+    _check_fit_options(fit_options)
     if len(chosen) < method.fewest:
         received = f"{len(chosen)} ({', '.join(chosen)})"
         raise InputError("modalities", received, f"{method.fewest} or more for '{method.name}'", "Name more.")

@@ -32,6 +32,11 @@ def test_unknown_model(ds):
         train_method("tensor_fuson", ds)
 
 
+def test_unknown_option_of_the_fit(ds):
+    with pytest.raises(InputError, match="epochs"):
+        train_method("sum", ds, modalities=("table", "series"), epocs=3)
+
+
 def test_unknown_encoder(ds):
     with pytest.raises(InputError, match="lstm"):
         build_model("late_fusion", ds.spec, encoders={"series": "lstmm"})
