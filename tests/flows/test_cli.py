@@ -19,7 +19,9 @@ from flows.run import write_settings
 from mmcore.errors import InputError
 from tasks.parameters import ParametersError, load_parameters
 
-COMMANDS = ("run", "up", "serve", "add", "accept", "datasets", "models", "decompose", "estimate", "doctor")
+COMMANDS = (
+    "run", "up", "serve", "add", "accept", "datasets", "models", "leaderboard", "decompose", "estimate", "doctor",
+)  # fmt: skip
 
 
 def xor() -> np.ndarray:
