@@ -178,7 +178,9 @@ def read_target(ds: Dataset, column: str | None, bins: int) -> Target:
     """
     spec = ds.spec.label(column)
     if spec.task == "multilabel":
-        raise NotBuiltYetError(f"label '{spec.column}' is multilabel, which is not estimated; name one of its labels alone")
+        raise NotBuiltYetError(
+            f"label '{spec.column}' is multilabel, which is not estimated; name one of its labels alone"
+        )
     values = ds.labels(spec.column)
     if spec.task == "classification":
         target = Target(spec.column, spec.task, values, tuple(map(str, spec.classes or ())), None)
