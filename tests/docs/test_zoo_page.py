@@ -132,7 +132,7 @@ def extended(tmp_path: Path) -> Path:
     start = "MODELS: tuple[ModelEntry, ...] = (\n"
     text = registry.read_text(encoding="utf-8")
     assert text.count(start) == 1 and len(ROWS) == 1
-    registry.write_text(text.replace(start, start + ROWS[0]), encoding="utf-8")
+    registry.write_text(text.replace(start, f"{start}{ROWS[0].rstrip()},\n"), encoding="utf-8")
     return tmp_path
 
 
