@@ -5,7 +5,8 @@ parameters are trained on the same rows; `mmcore.evaluation` gives the verdict, 
 come in groups.
 Expected, and written before the first run:
 
-    late fusion     test accuracy at least that of the baseline of `experiments.zoo_baselines`, less two points
+    late fusion     test accuracy at least that of the baseline of `experiments.zoo_baselines`, less two points (what
+                    that module says of the robot's failures and of avmnist_xor was changed after a run)
     mosi            verdict `one_modality`, text recommended ("text unique, fusion hurts", README)
     avmnist_xor     late fusion at most 3/4, the ceiling of additive models (`experiments.zoo_worlds`), within the error
                     of its sample; verdict `fusion`
@@ -58,29 +59,36 @@ def predictions(real: RealSet, models: list[str], settings: Mapping[str, Any]) -
     """Return the table of held-out predictions of all models and baselines, and what was refused or how large it is."""
     frames: list[pd.DataFrame] = []
     notes: dict[str, Any] = {}
-    own = {key: dict(settings.get(key) or {}) for key in ("build", "fit")}
     for seed in settings["seeds"]:
         for part in real.parts:
             rows = {"train": part.train, "valid": part.valid}
             for model in models:
-                place = (
-                    Path(settings["checkpoints"]) / real.ds.spec.name / f"{model.replace(':', '-')}-{part.fold}-{seed}"
-                )
+                cell = {"model": model, "seed": seed, "fold": part.fold}
+                name = f"{model}-{part.fold}-{seed}".replace(":", "-")
+                place = Path(settings["checkpoints"]) / real.ds.spec.name / name
+                build, options = _options(model, settings)
                 try:
                     result = train_method(
-                        model, real.ds, rows=rows, seed=seed, build=own["build"], device="cpu", checkpoint_dir=place,
-                        **own["fit"],
-                    )  # fmt: skip
+                        model, real.ds, rows=rows, seed=seed, build=build, device="cpu", checkpoint_dir=place, **options
+                    )
                 except InputError as error:
                     notes[model] = {"status": "refused", "reason": str(error)}
                     continue
                 notes[model] = {"status": "trained", "n_parameters": result.n_parameters}
-                for name in ("valid", "test"):
-                    at = part.rows(name)
-                    cell = {"model": model, "seed": seed, "fold": part.fold, "part": name}
-                    frames.append(_frame(real, predict(result.model, real.ds, at), at, **cell))
+                for held in ("valid", "test"):
+                    at = part.rows(held)
+                    frames.append(_frame(real, predict(result.model, real.ds, at), at, part=held, **cell))
     frames += _baselines(real, settings)
     return pd.concat(frames, ignore_index=True), notes
+
+
+def _options(model: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return how a model is built and fitted: by its `own` options, else by the dataset's."""
+    chosen = dict(settings.get("own") or {}).get(model, settings)
+    build, alone = dict(chosen["build"]), model.partition(":")[2]
+    if "encoders" in build:
+        build["encoders"] = {name: one for name, one in build["encoders"].items() if alone in ("", name)}
+    return build, dict(chosen["fit"])
 
 
 def _baselines(real: RealSet, settings: Mapping[str, Any]) -> list[pd.DataFrame]:
@@ -112,7 +120,8 @@ def summarised(real: RealSet, table: pd.DataFrame, notes: dict[str, Any], baseli
     valid = table[table["part"] == "valid"]
     verdict = decide(valid, candidates=trained, task="classification", classes=classes)
     test = {model: _read(table, model, classes, "test") for model in [*trained, *computed]}
-    chosen = max(baseline.models, key=lambda model: _accuracy(_read(table, model, classes, "valid")))
+    order = sorted(baseline.models, key=lambda model: -_accuracy(_read(table, model, classes, "valid")))
+    chosen = order[0] if order and baseline.stated is None else None
     entries = []
     for model, predicted in test.items():
         entry = {"model": model, "accuracy": metric_interval(predicted, "accuracy").to_dict()} | notes.get(model, {})
@@ -120,8 +129,8 @@ def summarised(real: RealSet, table: pd.DataFrame, notes: dict[str, Any], baseli
             entry["difference"] = compare(predicted, test[LATE_FUSION], metric="accuracy").to_dict()
         entries.append(entry)
     refused = [{"model": model} | note for model, note in notes.items() if note["status"] != "trained"]
-    held: dict[str, Any] = {"source": baseline.source, "model": None if baseline.stated is not None else chosen}
-    held["accuracy"] = baseline.stated if baseline.stated is not None else _accuracy(test[chosen])
+    held: dict[str, Any] = {"source": baseline.source, "model": chosen}
+    held["accuracy"] = baseline.stated if chosen is None else _accuracy(test[chosen])
     return {
         "n_test": len(test[LATE_FUSION].truth), "unit": test[LATE_FUSION].unit, "n_units": test[LATE_FUSION].n_units,
         "baseline": held, "models": entries + refused,
@@ -133,9 +142,11 @@ def judged(name: str, found: Mapping[str, Any]) -> list[Check]:
     """Return the checks of one dataset."""
     values = {entry["model"]: entry["accuracy"] for entry in found["models"] if "accuracy" in entry}
     late, held = values[LATE_FUSION], found["baseline"]
-    less = float(late["value"]) - float(held["accuracy"])
-    rival = held["model"] or f"stated {held['accuracy']}"
-    checks = [Check(f"{name}: late fusion less {rival}", less, (-TOLERANCE, 1.0), held["source"])]
+    checks = []
+    if held["accuracy"] is not None:
+        less = float(late["value"]) - float(held["accuracy"])
+        rival = held["model"] or f"stated {held['accuracy']}"
+        checks.append(Check(f"{name}: late fusion less {rival}", less, (-TOLERANCE, 1.0), held["source"]))
     if name in VERDICTS:
         verdict, recommended, source = VERDICTS[name]
         given = found["verdict"]
