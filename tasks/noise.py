@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mmcore.evaluation.robustness_summary import ALL
+from mmcore.evaluation.corrupted import ALL, corrupted_rows
 from mmcore.seeds import stream_seed
 from tasks.learn import Learning, Run, frame_of
 
@@ -62,24 +61,9 @@ def _loaded(learning: Learning, run: Run) -> Any:
 
 
 def _corrupted(learning: Learning, fold: int) -> Iterator[tuple[str, float, Dataset]]:
-    """Yield noise, level and the fold's test rows as a dataset with this modality, or all of them, corrupted."""
-    from mmcore.data.corruption import corrupt, fit_statistics
-
-    part = learning.parts[fold]
-    seed = stream_seed(learning.parameters.seed, "noise", fold)
-    clean = learning.ds.select(part.test)
-    names = learning.ds.modalities
-    statistics = {name: fit_statistics(learning.ds, name, part.train) for name in names}
-    # A dropped number becomes the training mean: zero of the standardised inputs, whatever the modality's unit.
-    noisy = functools.partial(corrupt, seed=seed, fill="mean")
-    for level in learning.evaluate.noise_levels:
-        every = clean
-        for name in names:
-            one = noisy(clean, name, level, statistics=statistics[name])
-            every = every.replace({name: one[name]})
-            yield name, level, one
-        if len(names) > 1:
-            yield ALL, level, every
+    """Yield noise, level and the fold's test rows as a corrupted dataset."""
+    part, seed = learning.parts[fold], stream_seed(learning.parameters.seed, "noise", fold)
+    return corrupted_rows(learning.ds, part.test, part.train, levels=learning.evaluate.noise_levels, seed=seed)
 
 
 def _predicted(learning: Learning, run: Run, model: Any, rows: Dataset) -> pd.DataFrame:

@@ -4,11 +4,13 @@ At level s one modality takes noise of level s, and k modalities at once take s 
 three ("all modalities", Liang et al. 2021). Only the rows asked for are corrupted; the noise's scale comes from the
 training rows of the clean dataset, and a row's noise from its `sample_id`, so any split of the rows gives the same.
 Nothing is trained again: this is noise at test, for models that learned from clean rows.
+`corrupted_rows` yields the rows themselves, so that many models meet the same ones; "all" there is every modality at
+the full level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +20,45 @@ from mmcore.data.corruption import corrupt, fit_statistics
 from mmcore.errors import InputError, unknown_name
 
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+ALL = "all"
+"""Every modality was corrupted at the level."""
+
+
+def corrupted_rows(
+    ds: Dataset, rows: np.ndarray, train_rows: np.ndarray, *, levels: Sequence[float], seed: int
+) -> Iterator[tuple[str, float, Dataset]]:
+    """Yield noise, level and the rows as a dataset, with one modality corrupted at a time, then all of them.
+
+    Args:
+        ds: the clean dataset.
+        rows: (n,) rows to corrupt.
+        train_rows: the rows that the noise's scale comes from.
+        levels: in [0, 1].
+        seed: of the noise.
+
+    Raises:
+        InputError: as `corrupt`.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> ds = from_arrays({"a": np.eye(4), "b": np.eye(4)}, labels=[0, 1, 0, 1], split=["train"] * 3 + ["test"])
+        >>> found = corrupted_rows(ds, np.array([3]), np.arange(3), levels=[1.0], seed=0)
+        >>> [(noise, level, len(noisy)) for noise, level, noisy in found]
+        [('a', 1.0, 1), ('b', 1.0, 1), ('all', 1.0, 1)]
+    """
+    clean, names = ds.select(rows), ds.modalities
+    statistics = {name: fit_statistics(ds, name, train_rows) for name in names}
+    for level in levels:
+        every = clean
+        for name in names:
+            # A dropped number becomes the training mean: zero of the standardised inputs, whatever the unit.
+            one = corrupt(clean, name, level, seed=seed, fill="mean", statistics=statistics[name])
+            every = every.replace({name: one[name]})
+            yield name, level, one
+        if len(names) > 1:
+            yield ALL, level, every
 
 
 def predict_corrupted(

@@ -18,9 +18,6 @@ from mmcore.evaluation.predictions import read_predictions
 from mmcore.evaluation.robustness import PerformanceCurve, performance_curve, robustness
 from mmcore.evaluation.verdict import LATE_FUSION
 
-ALL = "all"
-"""In the column `noise`: every modality was corrupted at the level."""
-
 
 def robustness_summary(
     clean: pd.DataFrame, noisy: pd.DataFrame, *, metric: str, task: str, classes: Sequence[str], level: float,

@@ -326,6 +326,16 @@ def _check_number(entry: ModelEntry, modalities: Sequence[ModalitySpec]) -> None
         raise InputError("modalities", f"{found} ({names})", f"{allowed} for '{entry.name}'", remedy)
 
 
+def _built(entry: ModelEntry, modalities: Sequence[ModalitySpec], outputs: int, **arguments: Any) -> nn.Module:
+    """The model of a row: of itself, or its fusion put together with encoders and a head."""
+    builder = _builder(entry)
+    if entry.kind != "fusion":
+        return builder(modalities, outputs, **arguments)
+    from mmcore.models.assembly import FusedModel
+
+    return FusedModel(modalities, outputs, fusion=builder, **arguments)
+
+
 def build_model(
     name: str,
     spec: DatasetSpec,
@@ -373,14 +383,8 @@ def build_model(
     _check_arguments(entry, arguments)
     chosen, target = _chosen(spec, modalities), spec.label(label)
     _check_number(entry, chosen)
-    builder = _builder(entry)
     with seeded(stream_seed(seed, "initialisation", base)):
-        if entry.kind == "fusion":
-            from mmcore.models.assembly import FusedModel
-
-            model = FusedModel(chosen, target.n_outputs, fusion=builder, task=target.task, **arguments)
-        else:
-            model = builder(chosen, target.n_outputs, task=target.task, **arguments)
+        model = _built(entry, chosen, target.n_outputs, task=target.task, **arguments)
     model.configuration = {  # type: ignore[assignment]
         "name": base,
         "modalities": [m.name for m in chosen],
