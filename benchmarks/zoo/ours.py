@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.zoo.measurement import Step
 from benchmarks.zoo.reference import step_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.nn import functional
 
 from mmcore.data.spec import ModalitySpec
 from mmcore.models.randomness import seeded
@@ -34,3 +35,19 @@ def unequal_inputs():
     lengths = {"vision": [7, 3, 1, 7, 5], "audio": [2, 12, 4, 9, 1], "text": [4, 4, 3, 1, 2]}
     inputs = dict(zip(NAMES, drawn((B, 7, 3), (B, 12, 4), (B, 4, 5))))
     return inputs, {name: torch.tensor(each) for name, each in lengths.items()}
+
+
+def explicit(queries, keys, values, mask):
+    scores = torch.einsum("bhtc,bhsc->bhts", queries, keys) / queries.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return torch.einsum("bhts,bhsc->bthc", torch.softmax(scores, -1), values).flatten(2)
+
+
+def padded(inputs, lengths, amounts):
+    longer = {}
+    for (name, values), amount in zip(inputs.items(), amounts):
+        values = functional.pad(values, (0, 0, 0, amount))
+        inside = torch.arange(values.shape[1]) < lengths[name][:, None]
+        longer[name] = torch.where(inside[..., None], values, float("nan"))
+    return longer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sequence_inputs import NAMES, B, built, drawn, ragged, sequences, unequal_inputs
+from sequence_inputs import NAMES, B, built, drawn, explicit, padded, ragged, sequences, unequal_inputs
 from torch import nn
 from torch.nn import functional
 
@@ -131,15 +131,6 @@ def test_towers_are_the_papers_blocks_one_after_another(unequal, features, causa
         )
         valid = embedded[t].valid()
         torch.testing.assert_close(crossed[name].values[valid], expected[valid], rtol=0, atol=1e-11)
-
-
-def padded(inputs, lengths, amounts):
-    longer = {}
-    for (name, values), amount in zip(inputs.items(), amounts):
-        values = functional.pad(values, (0, 0, 0, amount))
-        inside = torch.arange(values.shape[1]) < lengths[name][:, None]
-        longer[name] = torch.where(inside[..., None], values, float("nan"))
-    return longer
 
 
 OPTIONS = [

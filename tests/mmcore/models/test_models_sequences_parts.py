@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sequence_inputs import NAMES, B, built, drawn, ragged, unequal_inputs
+from sequence_inputs import NAMES, B, built, drawn, explicit, padded, ragged, unequal_inputs
 from torch import nn
 from torch.nn import functional
 
@@ -22,13 +22,6 @@ from mmcore.models.sequences.transformers import EarlyFusionTransformer, LateFus
 @pytest.fixture
 def unequal():
     return unequal_inputs()
-
-
-def explicit(queries, keys, values, mask):
-    scores = torch.einsum("bhtc,bhsc->bhts", queries, keys) / queries.shape[-1] ** 0.5
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    return torch.einsum("bhts,bhsc->bthc", torch.softmax(scores, -1), values).flatten(2)
 
 
 @pytest.mark.parametrize("few", [True, False])
