@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmcore.atomic import atomic_file
 from mmcore.errors import InputError
+
+
+@contextmanager
+def _screen_rules_unmentioned() -> Iterator[None]:
+    """Keep WeasyPrint from listing every rule of the style sheet that is for screens; errors are still told."""
+    logger = logging.getLogger("weasyprint")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def write_pdf(html: str, path: str | Path) -> Path:
@@ -33,8 +48,8 @@ def write_pdf(html: str, path: str | Path) -> Path:
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = "0"
     try:
-        document = weasyprint.HTML(string=html, url_fetcher=nothing).render()
-        with atomic_file(target) as aside:
+        with _screen_rules_unmentioned(), atomic_file(target) as aside:
+            document = weasyprint.HTML(string=html, url_fetcher=nothing).render()
             document.write_pdf(aside, pdf_identifier=identifier)
     except FatalURLFetchingError as error:
         remedy = "Write style and pictures into the page itself."

@@ -164,8 +164,9 @@ def test_wide_tables_scroll_in_a_box_that_takes_focus(page):
     assert all(at["tabindex"] == "0" and at["role"] == "region" and at["aria-label"] for at in boxes)
 
 
-def test_the_pdf_has_the_same_bytes_twice(tmp_path):
+def test_the_pdf_has_the_same_bytes_twice_and_screen_rules_go_unmentioned(tmp_path, caplog):
     first = write_pdf(PAGES["two"], tmp_path / "a" / "report.pdf").read_bytes()
+    assert not caplog.records
     second = write_pdf(build_page(two()), tmp_path / "b" / "other.pdf").read_bytes()
     assert first == second and first.startswith(b"%PDF") and b"/CreationDate" not in first
 
