@@ -16,7 +16,7 @@ from tasks.places import Places, file_sha256
 from tasks.tracking import task
 
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "scipy", "cvxpy", "clarabel", "torch", "lightning-fabric")
-_GROUPS = ("validation", "preprocess", "estimate", "train", "evaluate", "explain")
+_GROUPS = ("validation", "preprocess", "estimate", "select", "train", "evaluate", "explain")
 
 
 @task

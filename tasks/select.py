@@ -1,21 +1,96 @@
-"""Propose models from the interactions, before anything is trained."""
+"""Propose models from the interactions, and advise before labels where params declare which rows are labelled."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmcore.atomic import write_json
+from mmcore.data import Dataset, load_dataset
+from mmcore.errors import InputError, unknown_name
 from mmcore.selection import propose
+from tasks.advice import advice_rows, known_labels, modality_advice
+from tasks.gates import GateError
+from tasks.parameters import load_parameters
+from tasks.parameters.model import Select
 from tasks.places import Places
 from tasks.tracking import task
 
 
 @task
 def propose_models(dataset: str, root: Path) -> Path:
-    """Write the candidates, the mandatory baselines and the evidence for them."""
-    places = Places(dataset, root)
+    """Write the candidates, the mandatory baselines, the evidence for them, and the advice before labels.
+
+    Raises:
+        GateError: with everything about the dataset that leaves nothing to select, or that the advice cannot use.
+    """
+    places, parameters = Places(dataset, root), load_parameters(root)
+    own = parameters.datasets[dataset]
+    select, encoders = parameters.select.of(own), parameters.train.of(own).encoders
+    ds = load_dataset(places.prepared)
+    problems = selection_problems(ds, select)
+    if problems:
+        noun = "problem" if len(problems) == 1 else "problems"
+        lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
+        raise GateError("\n".join([f"select: {len(problems)} {noun}; nothing was proposed.", *lines]))
     estimate = json.loads(places.estimate.read_text(encoding="utf-8"))
-    modalities = [entry["modalities"][0] for entry in estimate["information"]]
-    write_json(places.selection, propose(estimate, modalities))
+    content = propose(estimate, ds.modalities)
+    advice = None if select.advice is None else modality_advice(select.advice, ds, seed=parameters.seed)
+    write_json(places.selection, {**content, "advice": advice})
     return places.selection
+
+
+def _options(ds: Dataset, select: Select, encoders: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the proposal is limited by: the number of models, their cost, the bank, and what can be built."""
+    from mmcore.training import fitting_methods
+
+    chosen = {name: choice for name, choice in encoders.items() if name in ds.modalities}
+    fitting, _ = fitting_methods(ds.spec, build={"encoders": chosen} if chosen else None)
+    return {"bank": select.bank, "top": select.top, "budget": select.budget, "methods": fitting}
+
+
+def selection_problems(ds: Dataset, select: Select) -> list[InputError]:
+    """Return everything about a prepared dataset that leaves nothing to select, or that its advice cannot use.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> ds = from_arrays({"a": np.zeros((4, 1))}, labels=["no"] * 4, name="tiny")
+        >>> [problem.argument for problem in selection_problems(ds, Select(top=1, budget=None, bank=True, advice=None))]
+        ['tiny.modalities', 'tiny.label']
+    """
+    name, problems = ds.spec.name, []
+    if len(ds.modalities) < 2:
+        problems.append(InputError(f"{name}.modalities", f"one, {', '.join(ds.modalities)}", "two or more",
+                                   "With one modality there is nothing to select: add another."))  # fmt: skip
+    known, spec = known_labels(ds), ds.spec.label()
+    if not known.any():
+        problems.append(InputError(f"{name}.{spec.column}", "no label in any row", "rows with a label",
+                                   "Label some rows: without any there is nothing to learn."))  # fmt: skip
+    elif spec.task == "classification" and len(np.unique(ds.labels()[known])) < 2:
+        problems.append(InputError(f"{name}.{spec.column}", "labels of one class", "two classes or more",
+                                   "There is nothing to tell apart: check the labels."))  # fmt: skip
+    if len(ds.modalities) > 1:
+        have = np.sum([ds.presence(modality) & known for modality in ds.modalities], axis=0)
+        if known.any() and not (have > 1).any():
+            problems.append(InputError(f"{name}.presence", "no labelled row with two modalities", "such rows",
+                                       "Match the modalities' rows: interactions need them side by side."))  # fmt: skip
+    return problems + _advice_problems(ds, select)
+
+
+def _advice_problems(ds: Dataset, select: Select) -> list[InputError]:
+    if select.advice is None:
+        return []
+    problems = []
+    for key, given in (("held", select.advice.held), ("candidates", select.advice.candidates)):
+        names = [given] if isinstance(given, str) else given or []
+        strangers = [modality for modality in names if modality not in ds.modalities]
+        problems += [unknown_name(f"select.advice.{key}", stranger, ds.modalities) for stranger in strangers]
+    try:
+        advice_rows(select.advice, ds)
+    except InputError as error:
+        problems.append(error)
+    return problems

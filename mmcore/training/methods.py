@@ -193,7 +193,11 @@ def fits_number(name: str, n_modalities: int) -> bool:
 
 
 def fitting_methods(
-    spec: DatasetSpec, modalities: Sequence[str] | None = None, *, label: str | None = None
+    spec: DatasetSpec,
+    modalities: Sequence[str] | None = None,
+    *,
+    label: str | None = None,
+    build: Mapping[str, Any] | None = None,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the methods whose model can be built for these modalities, and of the others why not.
 
@@ -201,6 +205,7 @@ def fitting_methods(
         spec: the dataset's specification.
         modalities: those that the models would see (None: all).
         label: the label column (None: the first).
+        build: further arguments of `build_model`: width, dropout, encoders.
 
     Example:
         >>> import numpy as np
@@ -218,7 +223,7 @@ def fitting_methods(
         try:
             if not fits_number(method.name, len(chosen)):
                 raise InputError("modalities", f"{len(chosen)}", "another number", "Name fewer or more.")
-            build_model(method.model, spec, modalities=chosen, label=label, **method.arguments)
+            build_model(method.model, spec, modalities=chosen, label=label, **method.arguments, **(build or {}))
             names.append(method.name)
         except InputError as error:
             refused[method.name] = str(error)

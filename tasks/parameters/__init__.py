@@ -17,6 +17,7 @@ PARAMETERS_FILE = "params.yaml"
 VALIDATION_METRICS = (
     "auto", "accuracy", "balanced_accuracy", "f1_macro", "negative_mse", "negative_mae", "negative_loss",
 )  # fmt: skip
+_FEWEST_DRAWS = 10
 """Of `mmcore.training.metrics`, which imports torch; a test compares the two."""
 
 
@@ -78,6 +79,10 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
             problems += _at(f"datasets.{name}.source", found)
         modalities = source.get("modalities")
         known = tuple(modalities) if isinstance(modalities, Mapping) else None
+        if known is not None and len(known) == 1:
+            remedy = "With one modality nothing can interact: declare another."
+            received = f"one, {known[0]}"
+            problems.append(InputError(f"datasets.{name}.source.modalities", received, "two or more", remedy))
         problems += _at(f"datasets.{name}.preprocess", check_options(_block(block, "preprocess"), known))
         problems += _at(f"datasets.{name}.align", check_alignment(_block(block, "align"), known or ()))
         problems += _at(f"datasets.{name}.ranges", _range_problems(_block(block, "ranges"), known))
@@ -128,6 +133,34 @@ def _estimate_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list
         if isinstance(value, str) and value not in estimators:
             found.append(unknown_name(f"{prefix}.compare", value, estimators))
     return found
+
+
+def _select_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
+    """Modalities in a block of select settings that the dataset has not, and the one both held and asked about."""
+    advice = _block(block, "advice")
+    found, named = [], {key: _listed(advice.get(key)) for key in ("held", "candidates")}
+    for key, names in named.items():
+        argument = f"{prefix}.advice.{key}"
+        found += [unknown_name(argument, name, known) for name in names if known is not None and name not in known]
+        if len(set(names)) < len(names):
+            found.append(InputError(argument, ", ".join(names), "different modalities", "Name each modality once."))
+    both = sorted(set(named["held"]) & set(named["candidates"]))
+    if both:
+        remedy = "What is at hand cannot be added: leave it out of one of the two."
+        found.append(InputError(f"{prefix}.advice.candidates", ", ".join(both), "modalities not held", remedy))
+    if known is not None and len(known) > 1 and set(known) <= set(named["held"]):
+        found.append(InputError(f"{prefix}.advice.held", ", ".join(named["held"]), "not all modalities",
+                                "Name what is at hand; the others are what could be added."))  # fmt: skip
+    n_boot = advice.get("n_boot")
+    if isinstance(n_boot, int) and not isinstance(n_boot, bool) and 0 < n_boot < _FEWEST_DRAWS:
+        found.append(InputError(f"{prefix}.advice.n_boot", n_boot, f"0, or {_FEWEST_DRAWS} and more",
+                                "So few draws give no interval: write for example 100."))  # fmt: skip
+    return found
+
+
+def _listed(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [name for name in values if isinstance(name, str)]
 
 
 def _train_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
@@ -182,7 +215,9 @@ def _evaluate_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list
     return found
 
 
-_CHOICES = {"estimate": _estimate_choices, "train": _train_choices, "evaluate": _evaluate_choices}
+_CHOICES = {
+    "estimate": _estimate_choices, "select": _select_choices, "train": _train_choices, "evaluate": _evaluate_choices,
+}  # fmt: skip
 """Groups that a dataset's own block may override -> what checks the names in them."""
 
 

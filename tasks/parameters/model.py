@@ -44,6 +44,7 @@ class DatasetParameters(Group):
     preprocess: dict[str, dict[str, Any]] = {}
     align: dict[str, Any] = {}
     estimate: dict[str, Any] = {}
+    select: dict[str, Any] = {}
     train: dict[str, Any] = {}
     evaluate: dict[str, Any] = {}
 
@@ -100,6 +101,42 @@ class Estimate(Group):
     def options(self) -> dict[str, Any]:
         """What the estimate is made with: all but the gates."""
         return {name: value for name, value in self.model_dump().items() if name not in self.gates}
+
+
+Rule = Annotated[str, Field(min_length=1)]
+
+
+class Advice(Group):
+    """Which rows are labelled and which are paired without a label, for advice before labels."""
+
+    labelled: Rule
+    paired: Rule = "rest"
+    held: str | list[str] | None = None
+    candidates: list[str] | None = None
+    least_gain: Share = 0.01
+    least_loss: Annotated[float, Field(ge=0)] = 0.01
+    n_boot: Draws = 100
+    level: Level = 0.95
+    max_clusters: Annotated[int, Field(ge=2)] = 8
+    rows_per_cell: Positive = 5.0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the advice is computed with: all but the rows and the modalities."""
+        return self.model_dump(exclude={"labelled", "paired", "held", "candidates"})
+
+
+class Select(Group):
+    """Which models are proposed from the interactions, and what is advised before labels."""
+
+    top: Count
+    budget: Positive | None
+    bank: bool
+    advice: Advice | None
+
+    def of(self, dataset: DatasetParameters) -> Select:
+        """The settings of one dataset: these, with what its own block states otherwise."""
+        return Select.model_validate({**self.model_dump(), **dataset.select})
 
 
 class Train(Group):
@@ -182,6 +219,7 @@ class Parameters(Group):
     validation: Validate = Field(alias="validate")
     preprocess: dict[str, dict[str, Any]]
     estimate: Estimate
+    select: Select
     train: Train
     evaluate: Evaluate
     explain: Explain

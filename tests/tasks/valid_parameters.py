@@ -26,6 +26,7 @@ PARAMETERS: dict[str, Any] = {
         "discretiser": "kmeans", "rows_per_cell": 5.0, "correction": "matched", "interval": "bias_aware",
         "max_bias_share": 0.5,
     },
+    "select": {"top": 1, "budget": None, "bank": True, "advice": None},
     "train": {
         "models": [], "encoders": {}, "metric": "auto", "tune_trials": 0, "retrain_subsets": None, "devices": 1,
         "compile": False, "deterministic": False,
