@@ -1,18 +1,25 @@
 """The content of `selection.json`: what the estimate proposes to train, beside the baselines that are always trained.
 
-Proposes from the rule in `mmcore.selection.recommend`, pair by pair, over whatever pairs could be estimated. Every
-unimodal model, late fusion and early fusion are mandatory whatever the estimate says: without them nobody could tell
-whether the proposal was needed (Rheude, Eils & Wild 2025, arXiv:2512.22991).
+Proposes what `mmcore.selection.recommend` does, over whatever pairs could be estimated: the models that did best in the
+worlds of the bank with the nearest interactions, and the kind of model that the rule on the atoms names. Every unimodal
+model, late fusion and early fusion are mandatory whatever the estimate says: without them nobody could tell whether the
+proposal was needed (Rheude, Eils & Wild 2025, arXiv:2512.22991).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmcore.errors import InputError
-from mmcore.selection.recommend import ATOMS, Recommendation, recommend
+from mmcore.selection.contestants import check_budget
+from mmcore.selection.recommend import Recommendation, recommend
+from mmcore.selection.rule import ATOMS, LATE_FUSION, UNIMODAL
+
+if TYPE_CHECKING:
+    from mmcore.selection.bank.table import Bank
 
 ESTIMATED = "estimated"
 
@@ -28,26 +35,43 @@ class EstimatedPair:
     corrected: Mapping[str, float] | None
     interval: Mapping[str, Sequence[float]] | None
     null: Mapping[str, Sequence[float]] | None = None
+    information: Mapping[str, Any] | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def propose(estimate: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
+def propose(
+    estimate: Mapping[str, Any],
+    modalities: Sequence[str],
+    *,
+    bank: Bank | str | Path | bool | None = None,
+    top: int = 3,
+    budget: float | None = None,
+    methods: Sequence[str] | None = None,
+    n_rows: int | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Return the content of `selection.json`.
 
     Args:
         estimate: content of `estimate.json`; refused pairs are quoted with their reason and left out of the rule.
         modalities: the names of the dataset's modalities, at least two.
+        bank, top, budget, methods, seed: as in `recommend`.
+        n_rows: training rows, for costs; None: every labelled row of the estimate.
 
     Returns:
+        `verdict`, `leading_pair`, `candidates` (the top models and the contestants, with reasons), `mandatory`,
+        `evidence`, and of `Recommendation`: `ranking`, `neighbours`, `draws`, `budget`, `left_out`, `fallback`.
         `verdict` and `leading_pair` are null, with `status` "absent" and a `reason`, when every pair was refused; the
         mandatory baselines then still decide on validation rows.
 
     Raises:
-        InputError: for fewer than two modalities, a pair with an unknown one, or an estimate without pairs.
+        InputError: for fewer than two modalities, a pair with an unknown one, an estimate without pairs, or what
+            `recommend` refuses.
 
     Example:
         >>> pair = {"first": "a", "second": "b", "status": "estimated", "interval": {"synergy": [0.4, 0.6]},
         ...         "raw": {"redundancy": 0, "unique1": 0, "unique2": 0, "synergy": 0.5}}
-        >>> propose({"dataset": "d", "pairs": [pair]}, ["a", "b"])["verdict"]
+        >>> propose({"dataset": "d", "pairs": [pair]}, ["a", "b"], bank=False)["verdict"]
         'fusion'
     """
     names = list(dict.fromkeys(modalities))
@@ -56,6 +80,53 @@ def propose(estimate: Mapping[str, Any], modalities: Sequence[str]) -> dict[str,
                          "With one modality there is nothing to select: train its unimodal model.")  # fmt: skip
     if not estimate.get("pairs"):
         raise InputError("estimate", "no pairs", "the content of estimate.json", "Run the estimate stage first.")
+    pairs, refused = _read_pairs(estimate, names)
+    if not pairs:
+        return _absent(estimate, names, refused, budget)
+    label = estimate.get("label") or {}
+    found = recommend(
+        pairs, budget=budget, bank=bank, modalities=names, methods=methods, top=top, seed=seed,
+        n_rows=n_rows if n_rows is not None else (estimate.get("rows") or {}).get("n_labelled"),
+        label_entropy=label.get("entropy"), n_classes=len(label.get("classes") or ()) or None,
+    )  # fmt: skip
+    content = {name: value for name, value in found.to_dict().items() if name != "models"}
+    return {
+        "dataset": estimate.get("dataset"),
+        **content,
+        "leading_pair": _leading(found),
+        "candidates": _candidates(found, names, top),
+        "mandatory": _mandatory(names),
+        "evidence": [*found.evidence, *refused],
+    }
+
+
+def _absent(
+    estimate: Mapping[str, Any], names: Sequence[str], refused: Sequence[dict[str, Any]], budget: float | None
+) -> dict[str, Any]:
+    """Nothing was estimated: no verdict, and the baselines decide."""
+    reason = f"none of {len(refused)} pairs could be estimated: {refused[0]['values']['reason']}"
+    return {
+        "dataset": estimate.get("dataset"),
+        "verdict": None,
+        "leading_pair": None,
+        "candidates": [],
+        "mandatory": _mandatory(names),
+        "evidence": list(refused),
+        "ranking": [],
+        "neighbours": [],
+        "draws": {"number": 0, "kind": "none"},
+        "budget": check_budget(budget),
+        "left_out": [],
+        "fallback": f"Nothing is proposed, the baselines decide: {reason}.",
+        "status": "absent",
+        "reason": reason,
+    }
+
+
+def _read_pairs(
+    estimate: Mapping[str, Any], names: Sequence[str]
+) -> tuple[dict[tuple[str, str], EstimatedPair], list[dict[str, Any]]]:
+    level = (estimate.get("estimator") or {}).get("level")
     pairs: dict[tuple[str, str], EstimatedPair] = {}
     refused: list[dict[str, Any]] = []
     for entry in estimate["pairs"]:
@@ -64,25 +135,13 @@ def propose(estimate: Mapping[str, Any], modalities: Sequence[str]) -> dict[str,
             if name not in names:
                 raise InputError("estimate.pairs", name, ", ".join(names), "Estimate this dataset again.")
         if entry.get("status") == ESTIMATED:
-            pairs[first, second] = _pair(entry)
+            pairs[first, second] = _pair(entry, level)
         else:
             refused.append(_refusal(first, second, entry))
-    recommendation = recommend(pairs) if pairs else None
-    content: dict[str, Any] = {
-        "dataset": estimate.get("dataset"),
-        "verdict": recommendation.verdict if recommendation else None,
-        "leading_pair": _leading(recommendation) if recommendation else None,
-        "candidates": _candidates(recommendation, names) if recommendation else [],
-        "mandatory": _mandatory(names),
-        "evidence": [*(recommendation.evidence if recommendation else ()), *refused],
-    }
-    if recommendation is None:
-        reason = f"none of {len(refused)} pairs could be estimated: {refused[0]['values']['reason']}"
-        content |= {"status": "absent", "reason": reason}
-    return content
+    return pairs, refused
 
 
-def _pair(entry: Mapping[str, Any]) -> EstimatedPair:
+def _pair(entry: Mapping[str, Any], level: float | None) -> EstimatedPair:
     values = entry.get("raw") or entry.get("corrected") or {}
     missing = [name for name in ATOMS if values.get(name) is None]
     if missing:
@@ -96,6 +155,7 @@ def _pair(entry: Mapping[str, Any]) -> EstimatedPair:
     return EstimatedPair(
         redundancy, unique1, unique2, synergy,
         corrected=entry.get("corrected"), interval=interval, null=_chance(entry.get("null")),
+        information=entry.get("information"), diagnostics={} if level is None else {"level": level},
     )  # fmt: skip
 
 
@@ -115,18 +175,30 @@ def _leading(recommendation: Recommendation) -> list[str]:
     return list(synergy["values"]["pair"])
 
 
-def _candidates(recommendation: Recommendation, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The models of the recommendation, first the one that the verdict names, with the statement behind each."""
-    statement = {str(e["values"].get("atom", "alone")): e["statement"] for e in recommendation.evidence}
+def _candidates(found: Recommendation, names: Sequence[str], top: int) -> list[dict[str, Any]]:
+    """The models of the recommendation, best first: each with its role, what the bank says and what the atoms say."""
+    statement = {str(e["values"].get("atom", "alone")): e["statement"] for e in found.evidence
+                 if e["source"] == "estimate"}  # fmt: skip
     unique = statement.get("unique1") or statement.get("unique2") or ""
-    why = {"early_fusion": statement["synergy"], "late_fusion": unique}
+    why = {"early_fusion": statement["synergy"], LATE_FUSION: unique}
+    told = {entry["model"]: [f"Not ranked: {entry['reason']}."] for entry in found.left_out}
+    told |= {entry["model"]: entry["reasons"] for entry in found.ranking}
     candidates = []
-    for position, model in enumerate(recommendation.models):
-        role = f"Proposed: {recommendation.verdict}." if position == 0 else "Contestant."
-        reasons = [role, *filter(None, [why.get(model, statement["alone"])])]
-        used = [model.removeprefix("unimodal:")] if model.startswith("unimodal:") else list(names)
-        candidates.append({"model": model, "modalities": used, "reasons": reasons})
+    for position, model in enumerate(found.models):
+        single = model.startswith(UNIMODAL)
+        of_atoms = why.get(model, statement["alone"] if single else "")
+        reasons = [_role(found, position, top), *told.get(model, ()), *filter(None, [of_atoms])]
+        candidates.append({"model": model, "modalities": [model.removeprefix(UNIMODAL)] if single else list(names),
+                           "reasons": reasons})  # fmt: skip
     return candidates
+
+
+def _role(found: Recommendation, position: int, top: int) -> str:
+    if not found.ranking:
+        return f"Proposed: {found.verdict}." if position == 0 else "Contestant."
+    if position < min(top, len(found.ranking)):
+        return f"Recommended: number {position + 1} of {len(found.ranking)} by the bank."
+    return "Contestant: tried whatever the bank says."
 
 
 def _mandatory(names: Sequence[str]) -> list[dict[str, Any]]:

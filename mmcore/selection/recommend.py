@@ -1,252 +1,222 @@
-"""A rule from interactions to a kind of model, transparent enough to be argued with.
+"""Which models to try on a dataset: those that did best in the synthetic worlds with the nearest interactions.
 
-    I(X1, X2; Y) - max_i I(Xi; Y) = S + min(U1, U2)
+    s(D, D') = sum_i |share_i(D) - share_i(D')|     and the models with the least expected regret near to D, with
+    the uncertainty of D's atoms, ties given to the simpler model, and what each fit costs.
 
-is what a second modality can add. An atom counts when the low end of its interval is above its chance level: the 95th
-percentile under permuted labels where that was drawn, and never less than 0.01 bit. Then
-    fusion         the synergy of some pair counts: only a model that sees both at once can use all of it;
-    late_fusion    else, some modality has unique information beside the most informative one;
-    one_modality   else: what the others say, the most informative one says too (redundancy helps when it is absent).
+Reference: thesis section 3.3.4 (the nearest world, its top three). The parts: `dataset_atoms` (draws of the atoms),
+`nearest` (distance and weights), `neighbourhood` (several pairs), `ranking` (regret, intervals, order), `contestants`
+(what fits, costs, budget). The kind of model, the verdict, stays that of the rule on the atoms (`rule`); where the
+bank's order disagrees, the evidence says so. Late fusion and the best single modality are always among the models,
+also over a budget: without them nobody could tell whether another was needed.
 
-Late fusion adds the modalities' logits. Of the synergy of an exclusive or its best fit uses nothing; of others a part:
-it decides an "and" without error, which no single modality does.
+The expected accuracy of a model is its relative accuracy times that of the best classifier, which lies between bounds
+that the information sets (`information.bounds`: Hellman and Raviv below, Fano above): value times the middle of the
+bounds, low times the lower at the low end of the information, high times the upper at its high end. It speaks of
+classifiers that see the estimate's symbols; features may hold more. Of more than two modalities the bounds are those
+of the pair that knows most.
 
-References: equations 3.4-3.5 and section 3.3.3 of the thesis behind this project; Williams & Beer 2010. The thesis
-compares with a bank of synthetic datasets; this rule needs none and knows no cost. Clusters or weak features can hide
-information, so this proposes; what models reach on validation rows decides.
-
-Assumes pairs: synergy that only three modalities show together is invisible here. Many pairs are many chances to exceed
-a level; the reasons name how many were looked at.
+Where there is nothing to compare, the rule alone orders the models and `fallback` says why: no bank was built, no
+pair holds information that counts, or no model of the bank fits. What a model reaches on validation rows decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from mmcore.errors import InputError, unknown_name
+from mmcore.information.bounds import accuracy
+from mmcore.selection.bank_scores import COST_ASSUMPTION, find_bank, read_scores
+from mmcore.selection.contestants import available_models, check_budget, expected_seconds, over_budget
+from mmcore.selection.dataset_atoms import KINDS, AtomDraws, draw_atoms
+from mmcore.selection.neighbourhood import neighbourhood, shown_neighbours
+from mmcore.selection.ranking import Neighbourhood, Ranked, rank
+from mmcore.selection.reasons import agreement_statement, gain_statement, neighbour_statement, reasons_of
+from mmcore.selection.recommendation import Recommendation
+from mmcore.selection.rule import (
+    LATE_FUSION,
+    UNIMODAL,
+    Decomposition,
+    Ruling,
+    apply_rule,
+    information_alone,
+    read_atoms,
+    read_pairs,
+)
 
-from mmcore.errors import InputError, NotBuiltYetError
+if TYPE_CHECKING:
+    from mmcore.selection.bank.table import Bank
 
-RELEVANT_BITS = 0.01
-CHANCE_QUANTILE = 0.95
-VERDICTS = ("one_modality", "late_fusion", "fusion")
-ATOMS = ("redundancy", "unique1", "unique2", "synergy")
+__all__ = ["Recommendation", "recommend"]
 
+Pairs = Mapping[tuple[str, str], Decomposition]
 
-class Decomposition(Protocol):
-    """What is needed of `mmcore.information` results: atoms in bits; `interval`, `corrected`, `null` where known."""
-
-    @property
-    def redundancy(self) -> float:
-        """Shared information."""
-
-    @property
-    def unique1(self) -> float:
-        """Information of the first alone."""
-
-    @property
-    def unique2(self) -> float:
-        """Information of the second alone."""
-
-    @property
-    def synergy(self) -> float:
-        """Information of both together only."""
-
-
-@dataclass(frozen=True)
-class Atom:
-    """One atom of one pair in bits: its value, the low and high end of its interval, and its chance level."""
-
-    value: float
-    low: float
-    high: float
-    chance: float  # RELEVANT_BITS, or more where permuted labels reach more
-    certain: bool  # whether the ends come from an interval (or an exact joint), not from the value alone
-
-    @property
-    def counts(self) -> bool:
-        """Whether the low end is above the chance level."""
-        return self.low > self.chance
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """Which models to try, best first, and why.
-
-    Attributes:
-        models: names as in result files: `early_fusion`, `late_fusion`, `unimodal:<modality>`.
-        verdict: "one_modality", "late_fusion" or "fusion".
-        evidence: `{statement, source, values}` each; values in bits.
-    """
-
-    models: tuple[str, ...]
-    verdict: str
-    evidence: tuple[dict[str, Any], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON value."""
-        return {"models": list(self.models), "verdict": self.verdict, "evidence": [dict(e) for e in self.evidence]}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Recommendation:
-        """Return the recommendation that `to_dict` wrote; InputError for an unknown verdict or a missing key."""
-        missing = sorted({"models", "verdict", "evidence"} - set(content))
-        if missing or content["verdict"] not in VERDICTS:
-            received = f"no {', '.join(missing)}" if missing else content["verdict"]
-            raise InputError("content", received, "models, verdict, evidence; " + ", ".join(VERDICTS),
-                             "Pass what to_dict returned.")  # fmt: skip
-        return cls(tuple(content["models"]), content["verdict"], tuple(dict(e) for e in content["evidence"]))
-
-    def __repr__(self) -> str:
-        return f"Recommendation({self.verdict}: {', '.join(self.models)})"
+NO_BANK = "no bank of synthetic datasets was to be used"
+NOT_BUILT = "no bank of synthetic datasets was built ('dvc repro bank' builds it)"
+NOTHING_COUNTS = "no pair holds information that counts, so that there is nothing to choose between"
 
 
 def recommend(
-    pid: Decomposition | Mapping[tuple[str, str], Decomposition], *, budget: float | None = None
+    pid: Decomposition | Pairs,
+    *,
+    budget: float | None = None,
+    bank: Bank | str | Path | bool | None = None,
+    modalities: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    n_rows: int | None = None,
+    label_entropy: float | None = None,
+    n_classes: int | None = None,
+    top: int = 3,
+    n_neighbours: int = 6,
+    n_draws: int = 200,
+    seed: int = 0,
 ) -> Recommendation:
-    """Return the kind of model that the interactions call for.
+    """Return the models to try, best first, the kind that the interactions call for, and the evidence for both.
 
     Args:
         pid: the decomposition of one pair (its modalities are then called `first` and `second`), or of several.
-        budget: CPU seconds; must be None until measured costs of models exist.
+        budget: CPU seconds of one fit; models expected to take longer are not ranked.
+        bank: the tables, or their folder; None or True: those that come with Interplay; False: the rule alone.
+        modalities: names of all modalities of the dataset; None: those of the pairs.
+        methods: names of the only methods to consider beside late fusion and unimodal ones; None: all of the bank.
+        n_rows: training rows, for costs; None: as many as the bank's median world.
+        label_entropy: H(Y) in bits, and
+        n_classes: for expected accuracies; None: what the decomposition's diagnostics say, else none are given.
+        top: models to propose beside the contestants.
+        n_neighbours: worlds of each pair and draw; n_draws: of the atoms, even. With n_neighbours=1 and atoms without
+            intervals the ranking is that of the nearest world.
+        seed: of the draws.
 
     Raises:
-        InputError: for no pair, a pair of one modality with itself, atoms that are not finite, or one pair twice.
-        NotBuiltYetError: for a budget.
+        InputError: for no pair, a pair of one modality with itself, atoms that are not finite, one pair twice; a budget
+            that is not positive, below the cheapest model, or without a bank; a bank that is broken or not there; an
+            unknown method; other numbers outside their range.
 
     Example:
         >>> from types import SimpleNamespace
-        >>> recommend(SimpleNamespace(redundancy=0.0, unique1=0.0, unique2=0.0, synergy=1.0, gap=0.0))
-        Recommendation(fusion: early_fusion, late_fusion, unimodal:first)
+        >>> found = recommend(SimpleNamespace(redundancy=0.0, unique1=0.0, unique2=0.0, synergy=1.0, gap=0.0))
+        >>> found.verdict, {"late_fusion", "unimodal:first"} <= set(found.models)
+        ('fusion', True)
     """
-    if budget is not None:
-        raise NotBuiltYetError(
-            "budget: no measured costs of models exist yet; leave it out, every model is considered."
-        )
-    pairs = dict(pid) if isinstance(pid, Mapping) else {("first", "second"): pid}
-    if not pairs:
-        raise InputError("pid", "no pair", "one decomposition or more", "Estimate at least one pair of modalities.")
-    seen: set[frozenset[str]] = set()
-    for pair in pairs:
-        if len(pair) != 2 or pair[0] == pair[1]:
-            raise InputError("pid", f"key {pair}", "two different modalities", "Use (m1, m2) as key.")
-        if frozenset(pair) in seen:
-            raise InputError("pid", f"{pair} twice", "each pair once", "Remove one direction.")
-        seen.add(frozenset(pair))
-    return _rule({pair: {name: _atom(pair, one, name) for name in ATOMS} for pair, one in pairs.items()})
+    named = pid if isinstance(pid, Mapping) or modalities is None else {tuple(modalities): pid}
+    pairs = read_pairs(_checked(named, modalities))
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError("top", top, "an integer >= 1", "Pass for example top=3.")
+    atoms = read_atoms(pairs)
+    names = list(modalities) if modalities is not None else list(dict.fromkeys(name for pair in pairs for name in pair))
+    limit, ruling, tables = check_budget(budget), apply_rule(atoms), find_bank(bank)
+    if tables is None:
+        if limit is not None:
+            remedy = "Run 'dvc repro bank', or leave it out."
+            raise InputError("budget", f"{limit:g} CPU seconds", "None where no bank tells what models cost", remedy)
+        return _by_rule(ruling, NO_BANK if bank is False else NOT_BUILT)
+    scores = read_scores(tables)
+    models, left_out = available_models(scores, names, methods)
+    seconds = expected_seconds(scores, models, n_rows)
+    costly = over_budget(models, seconds, limit)
+    draws = {pair: draw_atoms(pair, one, atoms[pair], n_draws=n_draws, seed=seed) for pair, one in pairs.items()}
+    telling = {pair: one for pair, one in draws.items() if one.counts}
+    if not telling:
+        return _by_rule(ruling, NOTHING_COUNTS, {**left_out, **costly}, limit)
+    found = neighbourhood(scores, telling, models, n_neighbours=n_neighbours)
+    ranked, missing = rank(found, seconds, top=top, without=costly) if found.worlds else ([], {})
+    left_out = {**left_out, **missing, **costly}
+    if not ranked:
+        return _by_rule(ruling, "no model of the bank fits this dataset", left_out, limit)
+    kind = next(kind for kind in KINDS if kind in {one.kind for one in telling.values()})
+    simple = (LATE_FUSION, f"{UNIMODAL}{_most_informative(atoms)}")
+    contestants = [name for name in ruling.models if name in simple]
+    reach = _reach(pairs, telling, label_entropy, n_classes)
+    return Recommendation(
+        models=tuple(dict.fromkeys([*(one.model for one in ranked[:top]), *contestants])),
+        verdict=ruling.verdict,
+        evidence=(*ruling.evidence, *_bank_evidence(ruling, ranked, found, contestants, kind),
+                  {"statement": COST_ASSUMPTION, "source": "bank", "values": {"rows": n_rows or scores.rows}}),
+        ranking=tuple(_entry(one, place, found, reach, top) for place, one in enumerate(ranked)),
+        neighbours=shown_neighbours(found, scores, telling),
+        draws={"number": len(found.weights), "kind": kind},
+        budget=limit,
+        left_out=_listed(left_out),
+    )  # fmt: skip
 
 
-def _atom(pair: tuple[str, str], pid: Decomposition, name: str) -> Atom:
-    corrected: Any = getattr(pid, "corrected", None)
-    value = float(corrected[name] if corrected else getattr(pid, name))
-    interval: Any = getattr(pid, "interval", None)
-    null: Any = getattr(pid, "null", None)
-    known = bool(interval) and interval[name] is not None
-    low, high = (float(end) for end in interval[name]) if known else (value, value)
-    chance = RELEVANT_BITS
-    if null and len(null[name]):
-        chance = max(chance, float(np.quantile(np.asarray(null[name], dtype=float), CHANCE_QUANTILE)))
-    if not np.isfinite([value, low, high, chance]).all():
-        raise InputError("pid", f"{name} of {pair[0]} and {pair[1]} is not finite", "finite bits",
-                         "Leave pairs without an estimate out.")  # fmt: skip
-    return Atom(value, low, high, chance, known or getattr(pid, "gap", None) is not None)
+def _checked(pid: Any, modalities: Sequence[str] | None) -> Any:
+    """Return `pid`, whose pairs are of the modalities that were named."""
+    if modalities is None:
+        return pid
+    names = list(modalities)
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise InputError("modalities", ", ".join(names) or "none", "two or more, each once",
+                         "With one modality there is nothing to select: train its unimodal model.")  # fmt: skip
+    for pair in pid:
+        for name in pair:
+            if name not in names:
+                raise unknown_name("pid", str(name), names)
+    return pid
 
 
-Atoms = dict[str, Atom]
+def _by_rule(
+    ruling: Ruling, reason: str, left_out: Mapping[str, str] | None = None, budget: float | None = None
+) -> Recommendation:
+    fallback = f"The rule on the atoms alone orders the models: {reason}."
+    return Recommendation(
+        ruling.models, ruling.verdict, ruling.evidence,
+        budget=budget, left_out=_listed(left_out or {}), fallback=fallback,
+    )  # fmt: skip
 
 
-def information_alone(atoms: Mapping[tuple[str, str], Atoms]) -> dict[str, float]:
-    """Return I(Xm;Y) = R + U_m in bits, averaged over the pairs that hold m, in order of appearance."""
-    values: dict[str, list[float]] = {}
-    for (first, second), one in atoms.items():
-        values.setdefault(first, []).append(one["redundancy"].value + one["unique1"].value)
-        values.setdefault(second, []).append(one["redundancy"].value + one["unique2"].value)
-    return {name: float(np.mean(numbers)) for name, numbers in values.items()}
+def _listed(left_out: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
+    return tuple({"model": name, "reason": left_out[name]} for name in sorted(left_out))
 
 
-def leading_pair(atoms: Mapping[tuple[str, str], Atoms]) -> tuple[str, str]:
-    """Return the pair whose synergy has the largest low end; the first of equals."""
-    return max(atoms, key=lambda pair: atoms[pair]["synergy"].low)
-
-
-def _rule(atoms: Mapping[tuple[str, str], Atoms]) -> Recommendation:
+def _most_informative(atoms: Mapping[tuple[str, str], Any]) -> str:
     alone = information_alone(atoms)
-    best = max(alone, key=lambda name: alone[name])
-    synergistic = [pair for pair, one in atoms.items() if one["synergy"].counts]
-    partner = _unique_beside(best, atoms)
-    lead = leading_pair(atoms)
-    evidence = [_best_statement(best, alone), _synergy_statement(lead, atoms, len(synergistic))]
-    if partner is not None:
-        evidence.append(_unique_statement(best, *partner))
-    single = [f"unimodal:{best}"]
-    if synergistic:
-        return Recommendation(("early_fusion", "late_fusion", *single), "fusion", tuple(evidence))
-    if partner is not None and partner[2].counts:
-        return Recommendation(("late_fusion", *single, "early_fusion"), "late_fusion", tuple(evidence))
-    evidence.append(_redundancy_statement(best, atoms))
-    return Recommendation((*single, "late_fusion", "early_fusion"), "one_modality", tuple(evidence))
+    return max(alone, key=lambda name: alone[name])
 
 
-def _unique_beside(best: str, atoms: Mapping[tuple[str, str], Atoms]) -> tuple[str, str, Atom] | None:
-    """(other modality, "unique1|unique2", atom) with the largest low end among the pairs that hold `best`."""
-    found = [
-        (second, "unique2", one["unique2"]) if first == best else (first, "unique1", one["unique1"])
-        for (first, second), one in atoms.items()
-        if best in (first, second)
+def _bank_evidence(
+    ruling: Ruling, ranked: Sequence[Ranked], found: Neighbourhood, contestants: Sequence[str], kind: str
+) -> list[dict[str, Any]]:
+    gains = [gain_statement(simple, ranked, found) for simple in contestants]
+    return [
+        neighbour_statement(found, kind),
+        agreement_statement(ruling.verdict, ranked[0].model),
+        *(gain for gain in gains if gain is not None),
     ]
-    return max(found, key=lambda entry: entry[2].low) if found else None
 
 
-def _bits(value: float) -> str:
-    return f"{value:.3f}"
+def _reach(
+    pairs: Pairs, draws: Mapping[tuple[str, str], AtomDraws], label_entropy: float | None, n_classes: int | None
+) -> dict[str, float] | None:
+    """Return bounds of the best accuracy: the lower at the low end of I(X1,X2;Y), the middle of both at its value, the
+    upper at its high end, of the pair that knows most; None where the label's entropy or classes are not known.
+    """
+    pair = max(draws, key=lambda one: draws[one].total)
+    told: Mapping[str, Any] = getattr(pairs[pair], "diagnostics", None) or {}
+    entropy = label_entropy if label_entropy is not None else told.get("label_entropy")
+    classes = n_classes if n_classes is not None else told.get("n_classes")
+    if entropy is None or classes is None:
+        return None
+    # Information lies between 0 and H(Y): an interval is met with that range before it enters the bounds.
+    low, value, high = (min(max(end, 0.0), entropy) for end in (draws[pair].low, draws[pair].total, draws[pair].high))
+    return {
+        "low": accuracy(low, entropy, classes).lower,
+        "value": accuracy(value, entropy, classes).average,
+        "high": accuracy(high, entropy, classes).upper,
+    }
 
 
-def _with_interval(atom: Atom) -> str:
-    if atom.certain:
-        return f"{_bits(atom.value)} bit [{_bits(atom.low)}, {_bits(atom.high)}]"
-    return f"{_bits(atom.value)} bit (no interval)"
-
-
-def _values(atom: Atom) -> dict[str, Any]:
-    ends = {"low": atom.low, "high": atom.high} if atom.certain else {"low": None, "high": None}
-    return {"value": atom.value, **ends, "chance": atom.chance}
-
-
-def _side(atom: Atom) -> str:
-    return f"{'above' if atom.counts else 'not above'} the level that counts, {_bits(atom.chance)} bit"
-
-
-def _best_statement(best: str, alone: Mapping[str, float]) -> dict[str, Any]:
-    listed = ", ".join(f"{name} {_bits(value)}" for name, value in alone.items())
-    return {"statement": f"{best} alone is the most informative; bits alone: {listed}.", "source": "estimate",
-            "values": dict(alone)}  # fmt: skip
-
-
-def _synergy_statement(
-    pair: tuple[str, str], atoms: Mapping[tuple[str, str], Atoms], n_counting: int
+def _entry(
+    one: Ranked, place: int, found: Neighbourhood, reach: Mapping[str, float] | None, top: int
 ) -> dict[str, Any]:
-    atom = atoms[pair]["synergy"]
-    several = f" {n_counting} of {len(atoms)} pairs exceed it." if len(atoms) > 1 else ""
+    relative = one.relative.to_dict()
     return {
-        "statement": f"Synergy of {pair[0]} and {pair[1]} is {_with_interval(atom)}, {_side(atom)}.{several}",
-        "source": "estimate", "values": {"pair": list(pair), "atom": "synergy", **_values(atom)},
-    }  # fmt: skip
-
-
-def _unique_statement(best: str, other: str, name: str, atom: Atom) -> dict[str, Any]:
-    return {
-        "statement": f"What {other} knows and {best} does not is {_with_interval(atom)}, {_side(atom)}.",
-        "source": "estimate", "values": {"modality": other, "beside": best, "atom": name, **_values(atom)},
-    }  # fmt: skip
-
-
-def _redundancy_statement(best: str, atoms: Mapping[tuple[str, str], Atoms]) -> dict[str, Any]:
-    pairs = [pair for pair in atoms if best in pair]
-    pair = max(pairs, key=lambda p: atoms[p]["redundancy"].low)
-    atom = atoms[pair]["redundancy"]
-    return {
-        "statement": f"{pair[0]} and {pair[1]} share {_with_interval(atom)}: one can stand in for the other.",
-        "source": "estimate", "values": {"pair": list(pair), "atom": "redundancy", **_values(atom)},
-    }  # fmt: skip
+        "model": one.model,
+        "relative_accuracy": relative,
+        "regret": one.regret.to_dict(),
+        "expected_accuracy": None if reach is None else {end: reach[end] * relative[end] for end in relative},
+        "chosen": one.chosen,
+        "cpu_seconds": one.seconds,
+        "reasons": reasons_of(one, place, found, top=top),
+    }

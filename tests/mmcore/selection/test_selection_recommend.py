@@ -1,5 +1,6 @@
-"""The rule on the textbook worlds, each of its branches, many modalities, and estimates that are refused."""
+"""The rule alone, without a bank: the textbook worlds, each branch, many modalities, estimates that are refused."""
 
+import functools
 import itertools
 import json
 from types import SimpleNamespace
@@ -8,9 +9,14 @@ import numpy as np
 import pytest
 
 from mmcore.atomic import canonical_json
-from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.errors import InputError
 from mmcore.information.pid import decompose
-from mmcore.selection import Recommendation, propose, recommend
+from mmcore.selection import Recommendation
+from mmcore.selection import propose as propose_with_bank
+from mmcore.selection import recommend as recommend_with_bank
+
+recommend = functools.partial(recommend_with_bank, bank=False)
+propose = functools.partial(propose_with_bank, bank=False)
 
 
 def exact(r=0.0, u1=0.0, u2=0.0, s=0.0):
@@ -136,9 +142,10 @@ def test_bad_decompositions_are_refused(pid, received):
     assert error.value.argument == "pid" and received in error.value.received and error.value.remedy
 
 
-def test_a_budget_is_not_pretended():
-    with pytest.raises(NotBuiltYetError, match="budget"):
+def test_a_budget_is_not_pretended_without_a_bank():
+    with pytest.raises(InputError) as error:
         recommend(exact(), budget=60.0)
+    assert error.value.argument == "budget" and "bank" in error.value.allowed
 
 
 def entry(first, second, *, s=0.0, u1=0.0, u2=0.0, r=0.0, reach=0.05):

@@ -1,0 +1,132 @@
+"""What the atoms of a pair may be, given how well they are estimated: draws, and whether any information counts.
+
+    atom = c + z (high - c) / q  for z > 0,    c + z (c - low) / q  else,    z ~ N(0, 1),    q = Phi^-1((1 + level) / 2)
+
+c is the corrected value. So c is the median of the draws, and the two ends of the interval are their (1 - level) / 2
+and (1 + level) / 2 quantiles, for every atom exactly: a normal of two halves where the interval is not symmetric, with
+nothing truncated (a draw may be negative). The atoms of a pair are drawn independently, although those of one sample
+move together: an estimate keeps intervals of each atom, not its resamples. Where a decomposition carries resamples
+(`draws`, (n, 4) bits), whole rows of these are drawn instead, moved so that their mean is the corrected value.
+Half of the draws are the other half with the two unique atoms' z exchanged, so that which modality is called the first
+changes nothing. Without an interval (a joint that is known) the value itself is the only draw.
+
+Information counts where an atom does (`rule`), or where the low end of the pair's total information is above 0.01 bit.
+Where neither holds, shares of the total are shares of noise, and nothing is to be read from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from mmcore.errors import InputError
+from mmcore.seeds import stream
+from mmcore.selection.rule import ATOMS, RELEVANT_BITS, Atoms, Decomposition
+
+Float = NDArray[np.float64]
+
+KINDS = ("bootstrap", "interval", "none")
+LEVEL = 0.95  # of intervals that do not say theirs
+
+
+@dataclass(frozen=True)
+class AtomDraws:
+    """Draws of the four atoms of one pair, bits.
+
+    Attributes:
+        values: (n, 4) in the order of ATOMS, not floored.
+        kind: "bootstrap", "interval" or "none", see the module.
+        centre: (4,) the corrected atoms.
+        total: I(X1,X2;Y), their sum; low, high: its interval, the estimate's own where it has one.
+        counts: whether the pair holds information that counts.
+    """
+
+    values: Float
+    kind: str
+    centre: Float
+    total: float
+    low: float
+    high: float
+    counts: bool
+
+
+def draw_atoms(
+    pair: tuple[str, str], pid: Decomposition, atoms: Atoms, *, n_draws: int = 200, seed: int = 0
+) -> AtomDraws:
+    """Return draws of the atoms of a pair.
+
+    Args:
+        pair: its modalities.
+        pid: the decomposition; `draws` (n, 4), `information["both"]["interval"]` and `diagnostics["level"]` are used
+            where it has them.
+        atoms: what `rule.read_atoms` reads from it.
+        n_draws: even, so that its halves mirror each other.
+        seed: of the draws.
+
+    Raises:
+        InputError: for an odd or too small number of draws, resamples that are not (n, 4) finite numbers, or a level
+            outside (0, 1).
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from mmcore.selection.rule import read_atoms
+        >>> ends = {"redundancy": (0, 0), "unique1": (0, 0), "unique2": (0, 0), "synergy": (0.4, 0.6)}
+        >>> pid = SimpleNamespace(redundancy=0.0, unique1=0.0, unique2=0.0, synergy=0.5, interval=ends)
+        >>> found = draw_atoms(("a", "b"), pid, read_atoms({("a", "b"): pid})["a", "b"], n_draws=1000)
+        >>> found.kind, bool(0.48 < np.median(found.values[:, 3]) < 0.52), found.counts
+        ('interval', True, True)
+    """
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int) or n_draws < 2 or n_draws % 2:
+        raise InputError("n_draws", n_draws, "an even integer >= 2", "Pass for example n_draws=200.")
+    generator = stream(seed, "atoms", *sorted(pair))
+    centre = np.array([atoms[name].value for name in ATOMS])
+    ends = np.array([[atoms[name].low, atoms[name].high] for name in ATOMS])
+    level = _level(pid)
+    resamples: Any = getattr(pid, "draws", None)
+    if resamples is not None and len(resamples):
+        kind, values = "bootstrap", _of_resamples(np.asarray(resamples, dtype=np.float64), centre, n_draws, generator)
+    elif (ends[:, 0] == ends[:, 1]).all():
+        kind, values = "none", centre[None]
+    else:
+        kind, values = "interval", _of_interval(centre, ends, level, n_draws, generator)
+    low, high = _total(pid, values, level)
+    counts = any(atom.counts for atom in atoms.values()) or low > RELEVANT_BITS
+    return AtomDraws(values, kind, centre, float(centre.sum()), low, high, counts)
+
+
+def _level(pid: Decomposition) -> float:
+    diagnostics: Mapping[str, Any] = getattr(pid, "diagnostics", None) or {}
+    level = diagnostics.get("level", LEVEL)
+    if not 0.0 < level < 1.0:
+        raise InputError("pid.diagnostics.level", level, "a number between 0 and 1", "Pass the level of the interval.")
+    return float(level)
+
+
+def _of_resamples(draws: Float, centre: Float, n_draws: int, generator: np.random.Generator) -> Float:
+    if draws.ndim != 2 or draws.shape[1] != len(ATOMS) or not np.isfinite(draws).all():
+        raise InputError("pid.draws", f"shape {draws.shape}", f"finite (n, {len(ATOMS)}), columns {', '.join(ATOMS)}",
+                         "Leave resamples out where there are none.")  # fmt: skip
+    rows = generator.integers(0, len(draws), n_draws)
+    return np.asarray(draws[rows] - draws.mean(axis=0) + centre)
+
+
+def _of_interval(centre: Float, ends: Float, level: float, n_draws: int, generator: np.random.Generator) -> Float:
+    half = generator.standard_normal((n_draws // 2, len(ATOMS)))
+    z = np.concatenate([half, half[:, [0, 2, 1, 3]]])
+    # a corrected value outside its interval widens it: the reach on that side is then zero
+    reach = np.maximum(np.stack([centre - ends[:, 0], ends[:, 1] - centre]), 0.0) / ndtri(0.5 + 0.5 * level)
+    return np.asarray(centre + z * np.where(z > 0.0, reach[1], reach[0]))
+
+
+def _total(pid: Decomposition, values: Float, level: float) -> tuple[float, float]:
+    information: Mapping[str, Any] = getattr(pid, "information", None) or {}
+    known = (information.get("both") or {}).get("interval")
+    if known is not None:
+        return float(known[0]), float(known[1])
+    low, high = np.quantile(values.sum(axis=1), [0.5 * (1.0 - level), 0.5 * (1.0 + level)])
+    return float(low), float(high)
