@@ -62,7 +62,7 @@ def check_parameters(content: Any, root: str | Path = ".") -> Parameters:
 def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError]:
     """Names that only the science knows; asked on the raw content, so that they show beside structural mistakes."""
     from mmcore.align import check_alignment
-    from mmcore.data.formats import check_source
+    from mmcore.data.formats import check_source, modality_names
     from mmcore.data.preprocess import check_options
 
     problems: list[InputError] = []
@@ -77,8 +77,7 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
             found = check_source(source)
             found += [] if any(problem.argument == "path" for problem in found) else _path_problems(source)
             problems += _at(f"datasets.{name}.source", found)
-        modalities = source.get("modalities")
-        known = tuple(modalities) if isinstance(modalities, Mapping) else None
+        known = modality_names(source)
         if known is not None and len(known) == 1:
             remedy = "With one modality nothing can interact: declare another."
             received = f"one, {known[0]}"
@@ -88,10 +87,21 @@ def _meaning_problems(content: Mapping[str, Any], root: Path) -> list[InputError
         problems += _at(f"datasets.{name}.ranges", _range_problems(_block(block, "ranges"), known))
         for group, choices in _CHOICES.items():
             problems += _override_problems(content, name, group, _block(block, group), choices, known)
+    every = _every_modality(datasets)
     for group, choices in _CHOICES.items():
-        problems += choices(_block(content, group), group, None)
+        problems += choices(_block(content, group), group, every)
     problems += schedule_problems(_block(content, "schedule"), list(datasets), root)
     return problems
+
+
+def _every_modality(datasets: Mapping[str, Any]) -> set[str] | None:
+    """The modalities of all datasets: common settings may name those of any; None where a dataset's are not known."""
+    from mmcore.data.formats import modality_names
+
+    names = [modality_names(_block(block, "source")) if isinstance(block, Mapping) else None
+             for block in datasets.values()]  # fmt: skip
+    known = [modalities for modalities in names if modalities is not None]
+    return set().union(*known) if known and len(known) == len(names) else None
 
 
 def _override_problems(
@@ -139,6 +149,9 @@ def _select_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[I
     """Modalities in a block of select settings that the dataset has not, and the one both held and asked about."""
     advice = _block(block, "advice")
     found, named = [], {key: _listed(advice.get(key)) for key in ("held", "candidates")}
+    if block.get("bank") is False and block.get("budget") is not None:
+        found.append(InputError(f"{prefix}.budget", f"{block['budget']} with bank: false", "null without the bank",
+                                "What models cost stands in the bank: use it, or leave the budget out."))  # fmt: skip
     for key, names in named.items():
         argument = f"{prefix}.advice.{key}"
         found += [unknown_name(argument, name, known) for name in names if known is not None and name not in known]

@@ -142,10 +142,9 @@ def test_a_name_that_does_not_fit_the_data_is_refused():
 def test_what_would_stop_after_the_last_fit_stops_before_the_first(tmp_path, settings, own, argument, received):
     root = project(tmp_path, **settings)
     content = json.loads((root / "params.yaml").read_text(encoding="utf-8"))
-    if own:  # the names of what a reader makes itself are known only once it is prepared
-        noise = {"copy": 0.05, "unique": 0.1, "xor": 0.05}
-        planted = {"reader": "planted", "path": "mmcore/data/worlds/planted.py", "n_samples": 240, "noise": noise}
-        content["datasets"]["films"] |= {"source": planted, "train": own}
+    if own:  # the symbols of a stock dataset are its modalities, known only once it is prepared
+        stocks = {"reader": "stocks", "path": "data/raw/prices", "target": "MCD"}
+        content["datasets"]["films"] |= {"source": stocks, "train": own}
     (root / "params.yaml").write_text(json.dumps(content), encoding="utf-8")
     learning = open_learning("films", root)
     with pytest.raises(InputError) as caught:

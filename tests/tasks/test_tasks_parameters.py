@@ -77,6 +77,8 @@ def test_this_projects_parameters_are_valid():
         ("train.seeds", [0, -1], "-1", ">= 0", ""),
         ("train.seeds", [], "[]", "at least 1", ""),
         ("train.seeds", [0, 0], "[0, 0]", "different seeds", "once"),
+        ("train.encoders", {"sond": "mlp"}, "'sond'", "sight, sound", "Did you mean 'sound'?"),
+        ("datasets.films.train", {"encoders": {"sond": "mlp"}}, "'sond'", "sight, sound", "Did you mean 'sound'?"),
         ("train.models", ["mult", "mult"], "['mult', 'mult']", "different models", "once"),
         ("report.pdf", "yes", "'yes'", "true or false", ""),
         ("seed", ABSENT, "nothing", "a value", "Add the key 'seed'"),
@@ -112,6 +114,19 @@ def test_each_mistake_is_one_problem_with_its_parts(content, key, value, receive
     assert received in problem.received
     assert allowed in problem.allowed
     assert remedy in problem.remedy
+
+
+def test_common_settings_may_name_the_modalities_of_any_dataset(content):
+    noise = {"copy": 0.1, "unique": 0.1, "xor": 0.1}
+    made = {"source": {"reader": "planted", "path": "made.py", "n_samples": 100, "noise": noise}}
+    content["datasets"]["made"] = made
+    put(content, "train.encoders", {"sound": "mlp", "gamma": "maxout"})
+    assert check_parameters(content).train.encoders["gamma"] == "maxout"
+    (problem,) = problems_of(put(content, "train.encoders", {"sound": "mlp", "gama": "maxout"}))
+    assert (problem.argument, problem.remedy) == ("train.encoders", "Did you mean 'gamma'?")
+    # The symbols of a stock dataset are its modalities, and only its file knows them.
+    content["datasets"]["made"] = {"source": {"reader": "stocks", "path": "prices", "target": "MCD"}}
+    assert "gama" in check_parameters(content).train.encoders
 
 
 @pytest.mark.parametrize("content", [None, 7, "seed: 7", [1]])

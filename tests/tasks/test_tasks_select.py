@@ -129,8 +129,8 @@ def test_the_other_way_round_it_is_not_worth_collecting():
         ("top", 0, "select.top"), ("budget", 0.0, "select.budget"), ("bank", "yes", "select.bank"),
         ("advice", {}, "select.advice.labelled"), ("advice", {"labelled": "known", "heldd": 1}, "select.advice.heldd"),
         ("advice", {"labelled": "known", "n_boot": 3}, "select.advice.n_boot"),
-        ("advice", {"labelled": "known", "held": ["a", "a"]}, "select.advice.held"),
-        ("advice", {"labelled": "known", "held": "a", "candidates": ["a"]}, "select.advice.candidates"),
+        ("advice", {"labelled": "known", "held": ["sound", "sound"]}, "select.advice.held"),
+        ("advice", {"labelled": "known", "held": "sound", "candidates": ["sound"]}, "select.advice.candidates"),
     ],
 )  # fmt: skip
 def test_wrong_select_settings_are_named(key, value, argument):

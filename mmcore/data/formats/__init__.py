@@ -13,6 +13,7 @@ from typing import Any
 from mmcore.data import Dataset
 from mmcore.data.formats import (
     affect,
+    affect_layout,
     avmnist,
     cifar_esc,
     clotho,
@@ -26,6 +27,7 @@ from mmcore.data.formats import (
     mmimdb,
     mult,
     npz,
+    pictures,
     planted,
     push,
     stocks,
@@ -41,14 +43,17 @@ from mmcore.data.formats.table_rows import table_problems
 from mmcore.data.spec import check_label_column
 from mmcore.errors import InputError, unknown_name
 
-__all__ = ["READERS", "TYPES", "Option", "Reader", "check_source", "find_reader", "read", "table_problems"]
+__all__ = [
+    "READERS", "TYPES", "Option", "Reader", "check_source", "find_reader", "modality_names", "read", "table_problems",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Reader:
     """One format: its name, the function that reads it, a summary, and the options it takes.
 
-    `kinds` are the kinds of modality it reads; empty where its modalities are not declared.
+    `kinds` are the kinds of modality it reads; empty where its modalities are not declared. `modalities` are those it
+    makes of a source that names none; empty where it must name them, or where only the files know.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Reader:
     options: tuple[Option, ...]
     modality_options: tuple[Option, ...] = ()
     kinds: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
 
 
 def _with_common(own: tuple[Option, ...], common: tuple[Option, ...] = COMMON) -> tuple[Option, ...]:
@@ -98,6 +104,7 @@ READERS = (
         _with_common(affect.OPTIONS, affect.INHERITED),
         affect.MODALITY_OPTIONS,
         affect.MODALITY_KINDS,
+        affect_layout.NAMES,
     ),
     Reader(
         "mult",
@@ -106,6 +113,7 @@ READERS = (
         _with_common(mult.OPTIONS, mult.INHERITED),
         mult.MODALITY_OPTIONS,
         mult.MODALITY_KINDS,
+        affect_layout.NAMES,
     ),
     Reader(
         "mimic",
@@ -114,6 +122,7 @@ READERS = (
         _with_common(mimic.OPTIONS, layout.INHERITED),
         mimic.MODALITY_OPTIONS,
         mimic.MODALITY_KINDS,
+        tuple(mimic.KINDS),
     ),
     Reader(
         "avmnist",
@@ -122,6 +131,7 @@ READERS = (
         _with_common(avmnist.OPTIONS, layout.INHERITED),
         avmnist.MODALITY_OPTIONS,
         avmnist.MODALITY_KINDS,
+        tuple(avmnist.KINDS),
     ),
     Reader(
         "enrico",
@@ -130,6 +140,7 @@ READERS = (
         _with_common(enrico.OPTIONS, layout.INHERITED),
         enrico.MODALITY_OPTIONS,
         enrico.MODALITY_KINDS,
+        tuple(enrico.KINDS),
     ),
     Reader(
         "mmimdb",
@@ -138,6 +149,7 @@ READERS = (
         _with_common(mmimdb.OPTIONS, layout.INHERITED),
         mmimdb.MODALITY_OPTIONS,
         mmimdb.MODALITY_KINDS,
+        mmimdb.USUAL,
     ),
     Reader(
         "push",
@@ -146,6 +158,7 @@ READERS = (
         _with_common(push.OPTIONS, layout.INHERITED),
         push.MODALITY_OPTIONS,
         push.MODALITY_KINDS,
+        tuple(push.KINDS),
     ),
     Reader(
         "vision_touch",
@@ -154,6 +167,7 @@ READERS = (
         _with_common(vision_touch.OPTIONS, layout.INHERITED),
         vision_touch.MODALITY_OPTIONS,
         vision_touch.MODALITY_KINDS,
+        tuple(vision_touch.KINDS),
     ),
     Reader(
         "stocks",
@@ -170,6 +184,7 @@ READERS = (
         _with_common(kinetics.OPTIONS, kinetics.INHERITED),
         kinetics.MODALITY_OPTIONS,
         kinetics.MODALITY_KINDS,
+        kinetics.NAMES,
     ),
     Reader(
         "clotho",
@@ -178,6 +193,7 @@ READERS = (
         _with_common(clotho.OPTIONS, clotho.INHERITED),
         clotho.MODALITY_OPTIONS,
         clotho.MODALITY_KINDS,
+        tuple(clotho.EXPECTED),
     ),
     Reader(
         "cifar_esc",
@@ -186,6 +202,7 @@ READERS = (
         _with_common(cifar_esc.OPTIONS, cifar_esc.INHERITED),
         cifar_esc.MODALITY_OPTIONS,
         cifar_esc.MODALITY_KINDS,
+        cifar_esc.NAMES,
     ),
     Reader(
         "hateful_memes",
@@ -194,6 +211,7 @@ READERS = (
         _with_common(hateful_memes.OPTIONS, hateful_memes.INHERITED),
         hateful_memes.MODALITY_OPTIONS,
         hateful_memes.MODALITY_KINDS,
+        pictures.NAMES,
     ),
     Reader(
         "flickr30k",
@@ -202,6 +220,7 @@ READERS = (
         _with_common(flickr.OPTIONS, flickr.INHERITED),
         flickr.MODALITY_OPTIONS,
         flickr.MODALITY_KINDS,
+        pictures.NAMES,
     ),
     Reader(
         "vqa",
@@ -210,12 +229,14 @@ READERS = (
         _with_common(vqa.OPTIONS, vqa.INHERITED),
         vqa.MODALITY_OPTIONS,
         vqa.MODALITY_KINDS,
+        pictures.NAMES,
     ),
     Reader(
         "planted",
         planted.read_planted,
         "made data whose interactions are known",
         _with_common(planted.OPTIONS, _PLANTED),
+        modalities=planted.NAMES,
     ),
 )
 
@@ -234,6 +255,19 @@ def find_reader(name: str) -> Reader:
         if reader.name == name:
             return reader
     raise unknown_name("reader", str(name), [reader.name for reader in READERS])
+
+
+def modality_names(source: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the modalities that a `source:` block will have, or None where only its files know. No file is touched.
+
+    Example:
+        >>> modality_names({"reader": "avmnist"}), modality_names({"reader": "stocks"})
+        (('image', 'audio'), None)
+    """
+    declared = source.get("modalities")
+    if isinstance(declared, Mapping):
+        return tuple(map(str, declared))
+    return next((r.modalities for r in READERS if r.name == source.get("reader") and r.modalities), None)
 
 
 def check_source(source: Mapping[str, Any]) -> list[InputError]:

@@ -60,7 +60,7 @@ _OWN = ("modalities", "label", "task", "classes", "groups", "split", "sample_id"
 INHERITED = tuple(option for option in COMMON if option.name not in _OWN)
 MODALITY_KINDS = ("timeseries", "text")
 MODALITY_OPTIONS = (KIND,)
-_EXPECTED = {"audio": "timeseries", "caption": "text"}
+EXPECTED = {"audio": "timeseries", "caption": "text"}
 
 
 def read_clotho(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
@@ -120,9 +120,9 @@ def read_clotho(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
 
 
 def _check_modalities(source: Mapping[str, Any]) -> None:
-    given = source.get("modalities") or _EXPECTED
+    given = source.get("modalities") or EXPECTED
     kinds = {m: b if isinstance(b, str) else b["kind"] for m, b in given.items()}
-    if kinds != _EXPECTED:
+    if kinds != EXPECTED:
         received = ", ".join(f"{m}: {kind}" for m, kind in kinds.items())
         raise InputError("modalities", received, "audio: timeseries, caption: text", "Leave modalities out.")
 

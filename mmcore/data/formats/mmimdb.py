@@ -32,6 +32,7 @@ from mmcore.data.formats.rows import Modality, build, read_rows
 from mmcore.errors import InputError
 
 KINDS = {"text": ("embedding", "tabular"), "vgg": ("embedding", "tabular"), "image": ("image",)}
+USUAL = ("text", "vgg")
 SIZES = (15552, 2608, 7799)
 N_GENRES = 23
 _ARRAYS: dict[str, tuple[str, layout.Shape]] = {
@@ -61,7 +62,7 @@ def read_mmimdb(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset:
     """
     shown = str(source["path"])
     path = source_path(shown, root)
-    wanted = layout.wanted_kinds(source, KINDS, ("text", "vgg"))
+    wanted = layout.wanted_kinds(source, KINDS, USUAL)
     with open_hdf5(path, shown) as file:
         counts = {m: len(file.array(*_ARRAYS[m])) for m in wanted}
         genres = file.read("genres", (None, N_GENRES))

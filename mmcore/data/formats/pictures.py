@@ -22,6 +22,7 @@ MODALITY_OPTIONS = (
     Option("channels", "count", "images: 1 for grey, 3 for colour (default 3)"),
 )
 DEFAULT_SIZE = [224, 224]
+NAMES = ("image", "text")
 
 
 def image_and_text(source: Mapping[str, Any], image: Mapping[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def image_and_text(source: Mapping[str, Any], image: Mapping[str, Any], text: Ma
         >>> image_and_text({"modalities": {"photo": "image", "said": "text"}}, {"column": "img"}, {})["photo"]["column"]
         'img'
     """
-    given = source.get("modalities") or {"image": "image", "text": "text"}
+    given = source.get("modalities") or dict(zip(NAMES, KINDS, strict=True))
     blocks = {m: {"kind": b} if isinstance(b, str) else dict(b) for m, b in given.items()}
     kinds = sorted(str(block["kind"]) for block in blocks.values())
     if kinds != ["image", "text"]:

@@ -10,6 +10,7 @@ from mmcore.data import Dataset
 from mmcore.data.formats.options import Option
 from mmcore.data.formats.rows import NOUNS
 
+NAMES = ("alpha", "beta", "gamma")
 OPTIONS = (
     Option("n_samples", "count", "how many samples to draw", required=True),
     Option("noise", "shares", "chance of a flip of the copy, unique and xor bits", required=True),
@@ -27,8 +28,9 @@ def read_planted(source: Mapping[str, Any], root: Path, *, name: str) -> Dataset
 
     Example:
         >>> noise = {"copy": 0.1, "unique": 0.1, "xor": 0.1}
-        >>> read_planted({"n_samples": 100, "noise": noise, "sample_noun": "draw"}, Path("."), name="made").modalities
-        ('alpha', 'beta', 'gamma')
+        >>> made = read_planted({"n_samples": 100, "noise": noise, "sample_noun": "draw"}, Path("."), name="made")
+        >>> made.modalities == NAMES
+        True
     """
     from mmcore.data.worlds.planted import planted
 

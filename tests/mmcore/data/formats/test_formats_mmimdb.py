@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mmcore.data.formats import read
+from mmcore.data.formats import modality_names, read
 from mmcore.errors import InputError
 
 N = 40
@@ -37,7 +37,7 @@ def _write(folder: Path, changes: dict | None = None) -> Path:
 
 def test_vectors_genres_and_ids(tmp_path: Path) -> None:
     ds = read(BLOCK, _write(tmp_path), name="mmimdb")
-    assert ds.modalities == ("text", "vgg")
+    assert ds.modalities == ("text", "vgg") == modality_names(BLOCK)
     np.testing.assert_array_equal(ds["text"], ARRAYS["features"])
     np.testing.assert_array_equal(ds["vgg"], ARRAYS["vgg_features"])
     assert ds.spec.label().classes == tuple(NAMES)
