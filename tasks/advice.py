@@ -47,19 +47,19 @@ def rows_of(rule: str, ds: Dataset, argument: str) -> np.ndarray:
         if not chosen.any():
             seen = ", ".join(sorted(column.dropna().astype(str).unique())[:8])
             raise InputError(argument, rule, f"a value of {name}: {seen}", "Name a value that rows have.")
-        return chosen
+        return np.asarray(chosen)
     if not set(column.dropna().unique()) <= {True, False}:
         raise InputError(argument, f"column {name}, which is not true or false", f"{name}=VALUE, or such a column",
                          "Say which of its values is meant.")  # fmt: skip
-    return column.fillna(False).to_numpy(dtype=bool)
+    return np.asarray(column.fillna(False).to_numpy(dtype=bool))
 
 
 def known_labels(ds: Dataset) -> np.ndarray:
     """Return the mask of the rows whose label is there, (N,)."""
     labels = ds.labels()
     if np.issubdtype(labels.dtype, np.integer):
-        return labels >= 0
-    return ~np.isnan(labels.reshape(len(ds), -1)).any(axis=1)
+        return np.asarray(labels >= 0)
+    return np.asarray(~np.isnan(labels.reshape(len(ds), -1)).any(axis=1))
 
 
 def advice_rows(advice: Advice, ds: Dataset) -> tuple[np.ndarray, np.ndarray]:

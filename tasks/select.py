@@ -12,6 +12,7 @@ import numpy as np
 from mmcore.atomic import write_json
 from mmcore.data import Dataset, load_dataset
 from mmcore.errors import InputError, unknown_name
+from mmcore.evaluation.protocol import partitions
 from mmcore.selection import propose
 from tasks.advice import advice_rows, known_labels, modality_advice
 from tasks.gates import GateError
@@ -38,7 +39,11 @@ def propose_models(dataset: str, root: Path) -> Path:
         lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
         raise GateError("\n".join([f"select: {len(problems)} {noun}; nothing was proposed.", *lines]))
     estimate = json.loads(places.estimate.read_text(encoding="utf-8"))
-    content = propose(estimate, ds.modalities)
+    try:
+        content = propose(estimate, ds.modalities, seed=parameters.seed, **_options(ds, select, encoders))
+    except InputError as error:
+        key = f"select.{error.argument}" if error.argument in ("budget", "top", "bank") else error.argument
+        raise InputError(key, error.received, error.allowed, error.remedy) from error
     advice = None if select.advice is None else modality_advice(select.advice, ds, seed=parameters.seed)
     write_json(places.selection, {**content, "advice": advice})
     return places.selection
@@ -50,7 +55,16 @@ def _options(ds: Dataset, select: Select, encoders: Mapping[str, Any]) -> dict[s
 
     chosen = {name: choice for name, choice in encoders.items() if name in ds.modalities}
     fitting, _ = fitting_methods(ds.spec, build={"encoders": chosen} if chosen else None)
-    return {"bank": select.bank, "top": select.top, "budget": select.budget, "methods": fitting}
+    return {
+        "bank": None if select.bank else False, "top": select.top, "budget": select.budget, "methods": fitting,
+        "n_rows": training_rows(ds),
+    }  # fmt: skip
+
+
+def training_rows(ds: Dataset) -> int:
+    """Return how many labelled rows one fit sees: those of the training part, or of all folds but the tested ones."""
+    parts, known = partitions(ds), known_labels(ds)
+    return int(np.mean([known[part.train].sum() for part in parts]))
 
 
 def selection_problems(ds: Dataset, select: Select) -> list[InputError]:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from mmcore.errors import InputError, unknown_name
-from mmcore.evaluation.interval import check_level
+from mmcore.evaluation.interval import check_level, metric_interval
 from mmcore.evaluation.metrics import Metric, find_metric, score
 from mmcore.evaluation.paired import Comparison, compare, holm
 from mmcore.evaluation.predictions import Predicted, read_predictions
@@ -82,6 +82,9 @@ def decide(
     return {
         "verdict": verdict, "recommended": recommended, "best_unimodal": unimodal, "decided_on": "validation",
         "unit": first.unit, "n_units": first.n_units, "level": level, "metric": metric, "min_gain": min_gain,
+        "scores": [
+            {"model": name, **metric_interval(models[name], metric, level=level, seed=seed).to_dict()} for name in names
+        ],
         "comparisons": [
             {**c.to_dict(), "p_adjusted": p if c.p is not None else None} for c, p in zip(comparisons, adjusted)
         ],
@@ -207,4 +210,6 @@ def _selection_sentence(selection: Mapping[str, Any], verdict: str) -> str:
     if proposed is None:
         return "The estimate proposed nothing before training."
     agreement = "agrees with" if proposed == verdict else "differs from"
-    return f"Before training the estimate proposed {proposed}, which {agreement} what the models show."
+    first = next((entry["model"] for entry in selection.get("candidates") or ()), None)
+    named = f", first {first}" if first else ""
+    return f"Before training the estimate proposed {proposed}{named}; that {agreement} what the models show."

@@ -31,7 +31,7 @@ def _empty() -> dict[str, Any]:
 
 def _absent() -> dict[str, Any]:
     """Neither noise nor prediction sets were asked for, no temperature was fitted, and no cost was counted."""
-    results = copy.deepcopy(invented(("text", "audio", "video"), name="absent"))
+    results = copy.deepcopy(invented(("text", "audio", "video"), name="absent", bank=False))
     absent = {"status": "absent", "reason": "evaluate.noise_levels is empty"}
     results["evaluation"] |= {"robustness": absent, "conformal": absent, "temperature": None}
     for entry in results["evaluation"]["models"]:
@@ -53,14 +53,14 @@ def _failed() -> dict[str, Any]:
 
 # (id, heading, results)
 STATES: tuple[tuple[str, str, Callable[[], Mapping[str, Any]]], ...] = (
-    ("usual", "Usual", lambda: invented(grouped=True)),
+    ("usual", "Usual", lambda: invented(grouped=True, advice=True)),
     ("planted", "Planted truth", lambda: invented(("alpha", "beta", "gamma"), planted=True)),
     ("negative", "A part below zero", lambda: invented(negative=True)),
     ("many", "Forty models", lambda: invented(more_models=36, slices=True)),
     ("absent", "Not measured", _absent),
     ("empty", "Empty", _empty),
     ("failed", "Failed", _failed),
-    ("six", "Six modalities", lambda: invented(("text", "audio", "video", "pulse", "motion", "skin"))),
+    ("six", "Six modalities", lambda: invented(("text", "audio", "video", "pulse", "motion", "skin"), advice=True)),
     ("forty", "Forty classes", lambda: invented(classes=tuple(f"species {i:02d}" for i in range(40)))),
     (
         "long",

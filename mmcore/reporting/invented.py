@@ -13,6 +13,7 @@ from typing import Any
 
 from mmcore.reporting.facts import ATOMS
 from mmcore.reporting.invented_evaluation import invented_evaluation, recommended, scores
+from mmcore.reporting.invented_selection import invented_selection
 
 TWO = ("accelerometer", "gyroscope")
 EXERCISES = ("press", "pull", "row", "lift")
@@ -31,6 +32,8 @@ def invented(
     verdict: str = "fusion",
     more_models: int = 0,
     slices: bool = False,
+    advice: bool = False,
+    bank: bool = True,
 ) -> dict[str, Any]:
     """Return what `build_page` takes, for a dataset that does not exist.
 
@@ -45,6 +48,8 @@ def invented(
         verdict: `fusion`, `late_fusion` or `one_modality`.
         more_models: how many further fusion models were trained.
         slices: whether scores were sliced by a column.
+        advice: whether params declared which rows are labelled, for advice before labels.
+        bank: whether models were ranked by how they did in the bank.
 
     Example:
         >>> sorted(invented())[:4]
@@ -58,7 +63,7 @@ def invented(
         "description": _description(modalities, classes, n, grouped=grouped, missing=missing),
         "checks": _checks(n),
         "estimate": _estimate(modalities, classes, entropy, pairs, n, grouped=grouped, missing=missing),
-        "selection": _selection(modalities),
+        "selection": invented_selection(modalities, advice=advice, bank=bank),
         "training": {
             "protocol": {"kind": "folds" if grouped else "split", "n_folds": 5, "seeds": [0, 1, 2]},
             "runs": [],
@@ -231,15 +236,6 @@ def _estimate(
     }  # fmt: skip
 
 
-def _selection(modalities: Sequence[str]) -> dict[str, Any]:
-    every = list(modalities)
-    return {
-        "dataset": "invented", "verdict": "fusion", "leading_pair": every[:2],
-        "candidates": [{"model": "early_fusion", "modalities": every, "reasons": ["Synergy is above zero."]}],
-        "mandatory": [{"model": "late_fusion", "modalities": every, "reasons": ["Baseline."]}], "evidence": [],
-    }  # fmt: skip
-
-
 def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) -> dict[str, Any]:
     best = f"unimodal:{modalities[0]}"
     gain = {"fusion": 0.04, "late_fusion": -0.005, "one_modality": 0.001}[verdict]
@@ -250,6 +246,7 @@ def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) 
         "verdict": verdict, "recommended": recommended(modalities, verdict), "best_unimodal": best,
         "decided_on": "validation", "unit": "group" if grouped else "sample", "n_units": 10 if grouped else n,
         "level": 0.95,
+        "scores": [{"model": name, **scores(0.77 + 0.01 * i)} for i, name in enumerate((best, late, early))],
         "comparisons": [{"model": a, "against": b, "difference": d, "low": d - 0.02, "high": d + 0.02, "p": 0.01}
                         for a, b, d in compared],
         "reasons": [],

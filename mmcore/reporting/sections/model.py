@@ -7,8 +7,8 @@ from typing import Any
 
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import Facts, model_name, model_words
-from mmcore.reporting.sections import cost, model_table, slices
-from mmcore.reporting.sentences.verdict import ended, ordered_comparisons, synergy_text
+from mmcore.reporting.sections import advice, cost, model_table, proposal, slices
+from mmcore.reporting.sentences.verdict import ordered_comparisons, synergy_text
 from mmcore.reporting.view import Block, Cell, Column, Empty, Folded, Reasons, Table, number_head
 
 STATED_COMPARISONS = 4
@@ -18,19 +18,17 @@ STATED_COMPARISONS = 4
 def blocks(facts: Facts) -> tuple[Block, ...]:
     """Return the blocks of the section."""
     if not facts.models:
-        return (Empty(f"no model: {facts.reasons.get('evaluation') or 'the evaluation holds none.'}"),)
+        none = Empty(f"no model: {facts.reasons.get('evaluation') or 'the evaluation holds none.'}")
+        return (none, *proposal.blocks(facts), *advice.blocks(facts))
     reasons = _reasons(facts)
     found: list[Block] = [Reasons(reasons)] if reasons else []
     found += model_table.blocks(facts)
-    found += cost.blocks(facts)
-    found += slices.blocks(facts)
     comparisons = ordered_comparisons(facts)
     if comparisons:
         found.append(Folded("The comparisons on validation that decided", _comparisons(facts, comparisons)))
-    proposed = facts.result("selection")
-    if proposed is not None:
-        found.append(Folded("What was proposed before training", _candidates(proposed)))
-    return tuple(found)
+    found += cost.blocks(facts)
+    found += slices.blocks(facts)
+    return (*found, *proposal.blocks(facts), *advice.blocks(facts))
 
 
 def _reasons(facts: Facts) -> tuple[tuple[str, str], ...]:
@@ -117,16 +115,3 @@ def _decided_on(facts: Facts) -> str:
         "On validation rows. With folds each row validates one model and tests another: no model is tested on rows "
         "that it was trained or tuned on, but the choice among the models has seen every label once."
     )
-
-
-def _candidates(proposed: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            Cell(model_name(entry["model"])),
-            Cell(kind),
-            Cell(" ".join(ended(str(r)) for r in entry.get("reasons") or [])),
-        )
-        for kind, key in (("candidate", "candidates"), ("always trained", "mandatory"))
-        for entry in proposed.get(key) or []
-    ]
-    return Table("Models proposed before training", (Column("Model"), Column("Role"), Column("Why")), tuple(rows))

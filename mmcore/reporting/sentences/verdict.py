@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import Estimate, Facts, Model, Pair
+from mmcore.reporting.proposal import proposal_of
 
+NEAR = "synthetic datasets with the most similar interactions"
 KINDS = ("gain", "unclear", "worse", "late_fusion", "late_fusion_contradicted", "one_modality",
          "one_modality_contradicted", "no_answer", "stopped")  # fmt: skip
+_EXPLAINED = ("gain", "unclear", "late_fusion", "one_modality")
+"""Kinds whose model test rows do not contradict: what the bank says of it is evidence for it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,21 @@ def verdict_of(facts: Facts) -> Verdict:
             "no_answer", f"No answer: {ended(reason[:1].lower() + reason[1:])}", "No answer", _no_answer(facts)
         )
     branch = {"fusion": _fusion, "late_fusion": _late_fusion, "one_modality": _one_modality}[decided["verdict"]]
-    return branch(facts, facts.recommended)
+    found = branch(facts, facts.recommended)
+    if found.kind not in _EXPLAINED:
+        return found
+    evidence = in_the_bank(facts, facts.recommended.key)
+    return dataclasses.replace(found, because=f"{found.because} {evidence}".strip())
+
+
+def in_the_bank(facts: Facts, key: str) -> str:
+    """Return what the bank says of a model, as evidence under the verdict; nothing where it says nothing."""
+    proposal = proposal_of(facts)
+    entry = None if proposal is None else proposal.ranked(key)
+    if entry is None:
+        return ""
+    share = fmt.percent(entry.relative.value)
+    return f"In the {NEAR}, {entry.words} reaches {share} of the best model's accuracy."
 
 
 def _no_answer(facts: Facts) -> str:
