@@ -1,0 +1,175 @@
+"""Ways to choose a model, what each loses, and the interval of the difference between two ways over datasets.
+
+    chosen = the model of a set with the best validation accuracy,     regret = max_m test(m) - test(chosen)
+    relative accuracy = test(chosen) / max_m test(m),                  m over every model that was trained
+
+A set holds what a way proposes: three models by the bank, late fusion alone, three drawn at random, ... Accuracies are
+means over seeds. Of three models drawn at random among N the expected value is exact: all sets are enumerated, and
+models of equal validation accuracy share the choice. Elsewhere the model that is proposed first wins a tie.
+
+The best test accuracy of many models is above what any of them expects on other rows, so even the best choice has
+regret; `from_validation` is the difference to the model that validation rows choose among all, which has no such excess
+and may be negative.
+
+Datasets of one source (pairs of one set of rows, label versions of the same images) are not independent, so an
+interval leaves out one source at a time (delete-one-cluster jackknife, CV3, Student with G - 1 degrees of freedom),
+around the plain mean over datasets. Parts of one dataset are averaged first. Reference: thesis section 3.3.4 and
+table 3.5, which gives the best of three on the same rows that are reported (`best_of_set` here) and no alternatives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from mmcore.errors import InputError
+from mmcore.evaluation.interval import standard_error
+
+Float = NDArray[np.float64]
+
+VALUES = ("accuracy", "relative", "regret", "from_validation", "best_of_set")
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """The models that were trained on one dataset, best validation accuracy nowhere sorted: (m,) means over seeds."""
+
+    models: tuple[str, ...]
+    valid: Float
+    test: Float
+
+    def places(self, wanted: Sequence[str]) -> list[int]:
+        """Return where the models of a set stand, in the order of the set; those not trained are left out."""
+        return [self.models.index(name) for name in wanted if name in self.models]
+
+
+def measured_models(table: pd.DataFrame) -> Measured:
+    """Return the models of one dataset from its rows of the table of accuracies.
+
+    Raises:
+        InputError: where no model was trained.
+    """
+    trained = table[table["status"] == "trained"]
+    if trained.empty:
+        raise InputError("table", "no trained model", "one or more", "Measure the dataset first.")
+    means = trained.groupby("method", sort=False)[["accuracy_valid", "accuracy_test"]].mean()
+    return Measured(
+        tuple(map(str, means.index)), means["accuracy_valid"].to_numpy(float), means["accuracy_test"].to_numpy(float)
+    )
+
+
+def outcome(found: Measured, wanted: Sequence[str]) -> dict[str, Any]:
+    """Return what the choice among a set comes to: the model chosen and `VALUES`.
+
+    Raises:
+        InputError: where no model of the set was trained.
+
+    Example:
+        >>> found = Measured(("a", "b", "c"), np.array([0.8, 0.9, 0.7]), np.array([0.8, 0.7, 0.9]))
+        >>> chosen = outcome(found, ["a", "b"])
+        >>> chosen["chosen"], round(chosen["regret"], 3), round(chosen["best_of_set"], 3)
+        ('b', 0.2, 0.889)
+    """
+    places = found.places(wanted)
+    if not places:
+        raise InputError("wanted", ", ".join(wanted) or "none", ", ".join(found.models), "Measure one of them.")
+    at = max(places, key=lambda place: found.valid[place])  # the first of equals
+    best, judge = float(found.test.max()), int(np.argmax(found.valid))
+    test = float(found.test[at])
+    return {
+        "chosen": found.models[at],
+        "accuracy": test,
+        "relative": test / best,
+        "regret": best - test,
+        "from_validation": float(found.test[judge]) - test,
+        "best_of_set": float(found.test[places].max()) / best,
+    }
+
+
+def random_outcome(found: Measured, size: int) -> dict[str, Any]:
+    """Return the expected outcome of `size` models drawn at random, over all sets of that size.
+
+    Example:
+        >>> found = Measured(("a", "b"), np.array([0.8, 0.8]), np.array([0.8, 0.6]))
+        >>> round(random_outcome(found, 1)["regret"], 3), round(random_outcome(found, 2)["regret"], 3)
+        (0.1, 0.1)
+    """
+    if not 1 <= size <= len(found.models):
+        raise InputError("size", size, f"1 to {len(found.models)}", "Draw no more models than were trained.")
+    sets = np.array(list(itertools.combinations(range(len(found.models)), size)))
+    valid, test = found.valid[sets], found.test[sets]
+    chosen = valid == valid.max(axis=1, keepdims=True)
+    accuracy = float(((test * chosen).sum(axis=1) / chosen.sum(axis=1)).mean())
+    best, judge = float(found.test.max()), int(np.argmax(found.valid))
+    return {
+        "chosen": f"{size} of {len(found.models)} at random",
+        "accuracy": accuracy,
+        "relative": accuracy / best,
+        "regret": best - accuracy,
+        "from_validation": float(found.test[judge]) - accuracy,
+        "best_of_set": float(test.max(axis=1).mean()) / best,
+    }
+
+
+def over_datasets(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `VALUES` of each way and dataset, parts averaged.
+
+    Args:
+        table: columns way, entry (`dataset` or `dataset@part`), source, family and `VALUES`.
+    """
+    named = table.assign(dataset=table["entry"].str.partition("@")[0])
+    kept = named.groupby(["way", "dataset", "source", "family"], sort=False)[list(VALUES)].mean()
+    return kept.reset_index()
+
+
+def clustered_mean(values: Float, sources: Sequence[str], *, level: float = 0.95) -> dict[str, Any]:
+    """Return the mean over datasets with its leave-one-source-out interval.
+
+    Args:
+        values: (n,) of each dataset.
+        sources: (n,) its source.
+        level: of the interval.
+
+    Returns:
+        `value`, `low`, `high` (None where there is one source), `n_datasets`, `n_sources`.
+
+    Example:
+        >>> found = clustered_mean(np.array([1.0, 1.0, 3.0]), ["a", "a", "b"])
+        >>> round(found["value"], 3), found["n_sources"]
+        (1.667, 2)
+    """
+    names = np.asarray(sources)
+    value, groups = float(values.mean()), np.unique(names)
+    found: dict[str, Any] = {"value": value, "low": None, "high": None}
+    if len(groups) > 1:
+        without = np.array([values[names != group].mean() for group in groups])
+        reach = float(t.ppf(0.5 + level / 2.0, len(groups) - 1)) * standard_error(value, without)
+        found |= {"low": value - reach, "high": value + reach}
+    return found | {"n_datasets": len(values), "n_sources": len(groups)}
+
+
+def summary(table: pd.DataFrame, *, against: str) -> dict[str, Any]:
+    """Return of each way the means of `VALUES` over datasets, and the paired difference of its regret to `against`.
+
+    Args:
+        table: of `over_datasets`.
+        against: a way; the difference is the regret of `against` less that of the other, so that below zero means that
+            `against` loses less.
+    """
+    wide = table.pivot(index="dataset", columns="way", values="regret")
+    sources = table.drop_duplicates("dataset").set_index("dataset")["source"].reindex(wide.index).tolist()
+    found: dict[str, Any] = {}
+    for way, rows in table.groupby("way", sort=False):
+        told: Mapping[str, Any] = {
+            value: clustered_mean(rows[value].to_numpy(float), rows["source"].tolist()) for value in VALUES
+        }
+        difference = (wide[against] - wide[way]).to_numpy(float)
+        found[str(way)] = dict(told) | {f"regret_of_{against}_less": clustered_mean(difference, sources)}
+    return found
