@@ -9,8 +9,10 @@ Reference: thesis section 3.3.4, which takes the nearest world alone and its thr
 for each draw of the dataset's atoms (`dataset_atoms`); k = 1 and no draws is the thesis' rule. The weights are
 continuous in the atoms: a world that is overtaken has the weight zero. Worlds of equal distance have equal weights.
 
-- A world stands for its mirror image too (U1 and U2, first and second exchanged): the nearer of the two orientations
-  is taken, both by halves where they are equally near. So a world counts once, and names of modalities mean nothing.
+- A world stands for its mirror image too (U1 and U2, first and second exchanged). It is turned so that its modality
+  with the larger unique atom stands for the dataset's: no other orientation is nearer (a sum of convex costs is least
+  in the same order), though s alone often cannot tell the two. Where either has equal unique atoms, both orientations
+  count by halves. So a world counts once, and which modality is called the first means nothing.
 - A negative atom is an estimate of zero and has no share: atoms are floored at zero, in the bank and in every draw,
   before they are divided by what is left. Nothing else is changed. A draw without a positive atom has no shares, and
   no neighbours; it takes no part.
@@ -98,7 +100,15 @@ def neighbour_weights(draws: Float, worlds: Float, *, n_neighbours: int = 6) -> 
         np.maximum(1.0 - nearer / np.maximum(reach, _TIE), 0.0),
     )
     weight /= weight.sum(axis=1, keepdims=True)
-    oriented = (apart <= nearer[:, :, None] + _TIE).astype(np.float64)
     result = np.zeros((len(draws), len(worlds), 2))
-    result[known] = weight[:, :, None] * oriented / oriented.sum(axis=2, keepdims=True)
+    result[known] = weight[:, :, None] * _orientation(draws[known], worlds)
     return result
+
+
+def _orientation(draws: Float, worlds: Float) -> Float:
+    """Return (n, W, 2): one for the orientation in which the larger unique atoms stand together, halves where equal."""
+    apart, other = draws[:, 1] - draws[:, 2], worlds[:, 1] - worlds[:, 2]
+    same = np.sign(np.where(np.abs(apart) > _TIE, apart, 0.0))[:, None] * np.sign(
+        np.where(np.abs(other) > _TIE, other, 0.0)
+    )
+    return np.stack([0.5 + 0.5 * same, 0.5 - 0.5 * same], axis=2)

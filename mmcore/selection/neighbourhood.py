@@ -40,10 +40,7 @@ def neighbourhood(
         n_neighbours: of each pair and draw.
     """
     n_draws = max(len(found.values) for found in draws.values())
-    parts = [
-        _pair(scores, pair, np.broadcast_to(found.values, (n_draws, len(ATOMS))), models, n_neighbours)
-        for pair, found in draws.items()
-    ]
+    parts = [_pair(scores, pair, found, n_draws, models, n_neighbours) for pair, found in draws.items()]
     weights = np.concatenate([part.weights for part in parts], axis=1)
     accuracy = np.concatenate([part.accuracy for part in parts])
     # a world where none of these models was trained says nothing of them
@@ -52,6 +49,8 @@ def neighbourhood(
     mass = weights.sum(axis=1, keepdims=True)
     return Neighbourhood(
         worlds=tuple(name for name, kept in zip(scores.worlds * (2 * len(parts)), used) if kept),
+        shares=np.concatenate([part.shares for part in parts])[used],
+        distance=np.concatenate([part.distance for part in parts])[used],
         weights=np.divide(weights, mass, out=np.zeros_like(weights), where=mass > 0.0)[:, used],
         models=tuple(models),
         accuracy=accuracy[used],
@@ -61,9 +60,10 @@ def neighbourhood(
 
 
 def _pair(
-    scores: BankScores, pair: tuple[str, str], values: Float, models: Sequence[str], n_neighbours: int
+    scores: BankScores, pair: tuple[str, str], found: AtomDraws, n_draws: int, models: Sequence[str], n_neighbours: int
 ) -> Neighbourhood:
     """The neighbourhood of one pair, its weights times the pair's information in each draw, not normalised."""
+    values = np.broadcast_to(found.values, (n_draws, len(ATOMS)))
     weights = neighbour_weights(shares(values), scores.shares, n_neighbours=n_neighbours)
     weights = weights * np.maximum(values, 0.0).sum(axis=1)[:, None, None]
     columns, stands = _columns(scores, pair, models)
@@ -75,6 +75,8 @@ def _pair(
     accuracy = both(scores.accuracy)
     return Neighbourhood(
         worlds=scores.worlds * 2,
+        shares=np.concatenate([scores.shares, scores.shares[:, MIRROR]]),
+        distance=distances(shares(found.centre[None]), scores.shares)[0].T.ravel(),
         weights=np.concatenate([weights[:, :, 0], weights[:, :, 1]], axis=1),
         models=tuple(models),
         accuracy=accuracy,
@@ -89,12 +91,10 @@ def _columns(scores: BankScores, pair: tuple[str, str], models: Sequence[str]) -
     return [scores.methods.index(called.get(name, name)) if here else 0 for name, here in zip(models, stands)], stands
 
 
-def shown_neighbours(
-    found: Neighbourhood, scores: BankScores, draws: Mapping[tuple[str, str], AtomDraws]
-) -> tuple[dict[str, Any], ...]:
+def shown_neighbours(found: Neighbourhood) -> tuple[dict[str, Any], ...]:
     """Return the ten worlds of most weight as plain values: weight, distance, shares and the best methods of each.
 
-    The distance is that of the nearest pair's atoms as estimated, None where none of these is positive.
+    A world that counts in several orientations or pairs is shown in the one of most weight.
     """
     pooled = found.pooled
     total: dict[str, float] = {}
@@ -103,27 +103,16 @@ def shown_neighbours(
         total[name] = total.get(name, 0.0) + float(pooled[unit])
         if name not in heaviest or pooled[unit] > pooled[heaviest[name]]:
             heaviest[name] = unit
-    middle = shares(np.stack([one.centre for one in draws.values()]))
-    apart = distances(middle, scores.shares)
     order = sorted(total, key=lambda name: (-total[name], name))[:SHOWN]
-    return tuple(
-        {"world": name, "weight": total[name], **_place(apart, scores, scores.worlds.index(name)),
-         "best": _best(found, heaviest[name])}
-        for name in order
-    )  # fmt: skip
+    return tuple({"world": name, "weight": total[name], **_shown(found, heaviest[name])} for name in order)
 
 
-def _place(apart: Float, scores: BankScores, world: int) -> dict[str, Any]:
-    near = apart[:, world, :]
-    known = near[~np.isnan(near).any(axis=1)]
-    if not len(known):
-        return {"distance": None, "atoms": dict(zip(ATOMS, scores.shares[world].tolist()))}
-    turned = known.min(axis=0)[1] < known.min(axis=0)[0]
-    atoms = scores.shares[world, MIRROR] if turned else scores.shares[world]
-    return {"distance": float(known.min()), "atoms": dict(zip(ATOMS, atoms.tolist()))}
-
-
-def _best(found: Neighbourhood, unit: int) -> list[str]:
-    accuracy = found.accuracy[unit]
+def _shown(found: Neighbourhood, unit: int) -> dict[str, Any]:
+    accuracy, distance = found.accuracy[unit], float(found.distance[unit])
     known = [m for m in range(len(found.models)) if not np.isnan(accuracy[m])]
-    return [found.models[m] for m in sorted(known, key=lambda m: (-accuracy[m], found.models[m]))[:BEST]]
+    best = sorted(known, key=lambda m: (-accuracy[m], found.models[m]))[:BEST]
+    return {
+        "distance": None if np.isnan(distance) else distance,
+        "atoms": dict(zip(ATOMS, found.shares[unit].tolist())),
+        "best": [found.models[m] for m in best],
+    }

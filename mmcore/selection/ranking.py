@@ -44,6 +44,7 @@ class Neighbourhood:
 
     Attributes:
         worlds: (U,) names; a name comes up to twice a pair.
+        shares: (U, 4) their normalised atoms, turned as they are taken; distance: (U,) to the atoms as estimated.
         weights: (n, U), each row of them sums to one, or to zero for a draw without shares.
         models: (M,) names for this dataset.
         accuracy, noise: (U, M), NaN where not trained.
@@ -51,6 +52,8 @@ class Neighbourhood:
     """
 
     worlds: tuple[str, ...]
+    shares: Float
+    distance: Float
     weights: Float
     models: tuple[str, ...]
     accuracy: Float

@@ -134,7 +134,7 @@ def recommend(
         evidence=(*ruling.evidence, *_bank_evidence(ruling, ranked, found, contestants, kind),
                   {"statement": COST_ASSUMPTION, "source": "bank", "values": {"rows": n_rows or scores.rows}}),
         ranking=tuple(_entry(one, place, found, reach, top) for place, one in enumerate(ranked)),
-        neighbours=shown_neighbours(found, scores, telling),
+        neighbours=shown_neighbours(found),
         draws={"number": len(found.weights), "kind": kind},
         budget=limit,
         left_out=_listed(left_out),
