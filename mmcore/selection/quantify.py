@@ -109,6 +109,85 @@ class Quantification:
         return dataclasses.asdict(self)
 
 
+@dataclasses.dataclass(frozen=True)
+class QuantificationFrame:
+    """Rows, symbols and the atoms of the labels, made once: whatever model is quantified here stands on the same.
+
+    Attributes:
+        ds: the dataset; chosen: the rows that are predicted; usable: mask of those that count.
+        sources: of the two modalities; target: the label; plan: holds their symbols.
+        data: atoms of the labels.
+        any_known: whether any of the rows has a label.
+    """
+
+    ds: Dataset
+    chosen: Codes
+    usable: NDArray[np.bool_]
+    sources: tuple[Source, Source]
+    target: Target
+    plan: Plan
+    data: QuantifiedAtoms
+    any_known: bool
+
+    def quantify(self, model: str, given: Any, *, labels: str = "predicted") -> Quantification:
+        """Return the interactions of one model's predictions; arguments and errors as in `quantify_models`."""
+        chosen, target, sample = self.chosen, self.target, labels == "sampled"
+        used = np.flatnonzero(self.usable)
+        kept = np.isin(chosen, used)
+        seed = self.plan.seed
+        hard, drawn = prediction_codes(given, target, len(chosen), name=model, sample=sample, seed=seed)
+        codes = np.full(len(self.ds), -1, dtype=np.int64)
+        codes[chosen] = drawn
+        own = dataclasses.replace(self.plan, target=dataclasses.replace(target, codes=codes, numbers=None))
+        right = float((hard[kept] == target.codes[chosen][kept]).mean()) if self.any_known else None
+        groups = None if self.ds.groups is None else len(np.unique(self.ds.groups[used]))
+        left_out = int(len(chosen) - kept.sum())
+        names = self.sources[0].name, self.sources[1].name
+        atoms = _atoms(own, self.sources)
+        return Quantification(model, *names, labels, atoms, self.data, right, len(used), groups, left_out)
+
+
+def quantification_frame(
+    ds: Dataset,
+    *,
+    rows: Any,
+    pair: tuple[str, str] | None = None,
+    label: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> QuantificationFrame:
+    """Return what all models of a dataset share when their predictions are quantified one after another.
+
+    Args, Raises: as `quantify_models`.
+
+    Example:
+        >>> from mmcore.data import from_arrays
+        >>> a, b = np.random.default_rng(0).integers(0, 2, (2, 400))
+        >>> ds = from_arrays({"a": a[:, None], "b": b[:, None]}, labels=a ^ b, name="xor")
+        >>> frame = quantification_frame(ds, rows=np.arange(400), options={"n_boot": 0})
+        >>> frame.quantify("first", a).prediction.raw["unique1"] > 0.98
+        True
+    """
+    names = _pair(ds, pair)
+    chosen = _rows(ds, rows)
+    settings = read_options({"n_null": 0, **(options or {})})
+    target = _target(ds, label, settings.label_bins)
+    sources = (read_source(ds, names[0]), read_source(ds, names[1]))
+    usable = np.zeros(len(ds), dtype=bool)
+    usable[chosen] = True
+    usable &= allowed_rows(ds, settings.rows) & sources[0].present & sources[1].present
+    known = target.known & usable
+    if known.any():
+        usable = known
+    plan = Plan(target, ds.groups, settings, seed, usable)
+    data = _atoms(plan, sources)
+    if data.clusters is not None:
+        # a model that never predicts some class would get finer symbols than the data: hold them to the data's
+        fixed = dataclasses.replace(settings.clusters, clusters=data.clusters)
+        plan = dataclasses.replace(plan, options=dataclasses.replace(settings, clusters=fixed))
+    return QuantificationFrame(ds, chosen, usable, sources, target, plan, data, bool(known.any()))
+
+
 def quantify_models(
     ds: Dataset,
     predictions: Mapping[str, Any],
@@ -152,38 +231,8 @@ def quantify_models(
     """
     if labels not in LABELS:
         raise unknown_name("labels", str(labels), LABELS)
-    names = _pair(ds, pair)
-    chosen = _rows(ds, rows)
-    settings = read_options({"n_null": 0, **(options or {})})
-    target = _target(ds, label, settings.label_bins)
-    sources = tuple(read_source(ds, name) for name in names)
-    usable = np.zeros(len(ds), dtype=bool)
-    usable[chosen] = True
-    usable &= allowed_rows(ds, settings.rows) & sources[0].present & sources[1].present
-    known = target.known & usable
-    if known.any():
-        usable = known
-    plan = Plan(target, ds.groups, settings, seed, usable)
-    data = _atoms(plan, sources)
-    if data.clusters is not None:
-        # a model that never predicts some class would get finer symbols than the data: hold them to the data's
-        fixed = dataclasses.replace(settings.clusters, clusters=data.clusters)
-        plan = dataclasses.replace(plan, options=dataclasses.replace(settings, clusters=fixed))
-    used = np.flatnonzero(usable)
-    kept = np.isin(chosen, used)
-    groups = None if ds.groups is None else len(np.unique(ds.groups[used]))
-    found = []
-    for model, given in predictions.items():
-        hard, drawn = prediction_codes(given, target, len(chosen), name=model, sample=labels == "sampled", seed=seed)
-        codes = np.full(len(ds), -1, dtype=np.int64)
-        codes[chosen] = drawn
-        own = dataclasses.replace(plan, target=dataclasses.replace(target, codes=codes, numbers=None))
-        truth = target.codes[chosen][kept]
-        right = float((hard[kept] == truth).mean()) if known.any() else None
-        left_out = int(len(chosen) - kept.sum())
-        atoms = _atoms(own, sources)
-        found.append(Quantification(model, *names, labels, atoms, data, right, len(used), groups, left_out))
-    return tuple(found)
+    frame = quantification_frame(ds, rows=rows, pair=pair, label=label, options=options, seed=seed)
+    return tuple(frame.quantify(model, given, labels=labels) for model, given in predictions.items())
 
 
 def quantify_model(ds: Dataset, prediction: Any, *, rows: Any, model: str = "model", **settings: Any) -> Quantification:

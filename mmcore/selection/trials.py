@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mmcore.data import Dataset
+    from mmcore.selection.quantify import QuantificationFrame
 
 SETTINGS = ("build", "fit", "quantify")
 POINT_VALUES = {"n_boot": 0, "n_null": 0}
@@ -109,7 +110,13 @@ def content_digest(ds: Dataset) -> str:
 
 
 def run_trial(
-    ds: Dataset, method: str, *, seed: int, settings: Mapping[str, Any], quantify: bool = True
+    ds: Dataset,
+    method: str,
+    *,
+    seed: int,
+    settings: Mapping[str, Any],
+    quantify: bool = True,
+    frame: QuantificationFrame | None = None,
 ) -> dict[str, Any]:
     """Return the row of one trial, with `cpu_seconds` of its fit; numbers that do not exist are None.
 
@@ -120,6 +127,7 @@ def run_trial(
         settings: `build` (arguments of `build_model`), `fit` (options of `fit`) and `quantify` (options of
             `quantify_models`); each may be left out.
         quantify: whether to decompose the predictions; only done for two modalities.
+        frame: `trial_frame` of the dataset, where several methods share it; made when None.
 
     Returns:
         the columns of the bank's trials but `key`, and `cpu_seconds`. A method that refuses the dataset has `status`
@@ -159,8 +167,24 @@ def run_trial(
         measured, predicted = _measured(result.model, ds)
     row |= measured
     if quantify and len(ds.modalities) == 2:
-        row |= _atoms(ds, predicted, options["quantify"])
+        found = (frame or trial_frame(ds, options)).quantify(method, predicted).prediction
+        if found.status != "refused":
+            row |= {f"model_{atom}": found.values[atom] for atom in ATOMS}
     return {key: round(value, _DIGITS) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def trial_frame(ds: Dataset, settings: Mapping[str, Any]) -> QuantificationFrame:
+    """Return the symbols of the labelled test rows, on which every method of a dataset is quantified.
+
+    Raises:
+        InputError: as `quantification_frame`.
+    """
+    from mmcore.selection.quantify import quantification_frame
+
+    test = ds.rows("test")
+    rows = test[ds.labels()[test] >= 0]
+    options = {**POINT_VALUES, **_settings(settings)["quantify"]}
+    return quantification_frame(ds, rows=rows, options=options, seed=_SYMBOLS_SEED)
 
 
 def trial_table(
@@ -199,6 +223,7 @@ def trial_table(
     rows: list[dict[str, Any]] = []
     for name, make in datasets.items():
         ds: Dataset | None = None
+        frame: QuantificationFrame | None = None
         if definitions is None or name not in definitions:
             ds = make()
             definition: Any = content_digest(ds)
@@ -211,7 +236,9 @@ def trial_table(
                 row = None if refit else finished_trial(path)
                 if row is None:
                     ds = make() if ds is None else ds
-                    row = run_trial(ds, method, seed=seed, settings=settings, quantify=quantify)
+                    if frame is None and quantify and len(ds.modalities) == 2:
+                        frame = trial_frame(ds, settings)
+                    row = run_trial(ds, method, seed=seed, settings=settings, quantify=quantify, frame=frame)
                     row |= {"world": name, "key": key}
                     write_json(path, row)
                 rows.append(row)
@@ -275,16 +302,3 @@ def _measured(model: nn.Module, ds: Dataset) -> tuple[dict[str, float], NDArray[
         else:
             found[f"drop_{place}"] = 0.0
     return found, logits.argmax(axis=1)
-
-
-def _atoms(ds: Dataset, predicted: NDArray[np.int64], options: Mapping[str, Any]) -> dict[str, float]:
-    """Return the atoms of the predictions, nothing where they are refused."""
-    from mmcore.selection.quantify import quantify_model
-
-    test = ds.rows("test")
-    rows = test[ds.labels()[test] >= 0]
-    found = quantify_model(ds, predicted, rows=rows, options={**POINT_VALUES, **options}, seed=_SYMBOLS_SEED)
-    if found.prediction.status == "refused":
-        return {}
-    values = found.prediction.values
-    return {f"model_{atom}": values[atom] for atom in ATOMS}

@@ -20,7 +20,6 @@ import pandas as pd
 from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS
 
-
 TRUE = tuple(f"true_{atom}" for atom in ATOMS)
 ESTIMATED = tuple(f"estimated_{atom}" for atom in ATOMS)
 MODEL = tuple(f"model_{atom}" for atom in ATOMS)
