@@ -198,7 +198,9 @@ def _role(found: Recommendation, position: int, top: int) -> str:
         return f"Proposed: {found.verdict}." if position == 0 else "Contestant."
     if position < min(top, len(found.ranking)):
         return f"Recommended: number {position + 1} of {len(found.ranking)} by the bank."
-    return "Contestant: tried whatever the bank says."
+    if found.models[position] == LATE_FUSION or found.models[position].startswith(UNIMODAL):
+        return "Contestant: tried whatever the bank says."
+    return "Contestant: expected to be best, though not by more than its standard error."
 
 
 def _mandatory(names: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ Reference: thesis section 3.3.4 (the nearest world, its top three). The parts: `
 `nearest` (distance and weights), `neighbourhood` (several pairs), `ranking` (regret, intervals, order), `contestants`
 (what fits, costs, budget). The kind of model, the verdict, stays that of the rule on the atoms (`rule`); where the
 bank's order disagrees, the evidence says so. Late fusion and the best single modality are always among the models,
-also over a budget: without them nobody could tell whether another was needed.
+also over a budget: without them nobody could tell whether another was needed. So is the model of least expected regret,
+where a simpler one took the first place from it: whether simple is enough shows against the best guess.
 
 The expected accuracy of a model is its relative accuracy times that of the best classifier, which lies between bounds
 that the information sets (`information.bounds`: Hellman and Raviv below, Fano above): value times the middle of the
@@ -129,7 +130,7 @@ def recommend(
     contestants = [name for name in ruling.models if name in simple]
     reach = _reach(pairs, telling, label_entropy, n_classes)
     return Recommendation(
-        models=tuple(dict.fromkeys([*(one.model for one in ranked[:top]), *contestants])),
+        models=_models(ranked, top, contestants),
         verdict=ruling.verdict,
         evidence=(*ruling.evidence, *_bank_evidence(ruling, ranked, found, contestants, kind),
                   {"statement": COST_ASSUMPTION, "source": "bank", "values": {"rows": n_rows or scores.rows}}),
@@ -173,6 +174,12 @@ def _listed(left_out: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
 def _most_informative(atoms: Mapping[tuple[str, str], Any]) -> str:
     alone = information_alone(atoms)
     return max(alone, key=lambda name: alone[name])
+
+
+def _models(ranked: Sequence[Ranked], top: int, contestants: Sequence[str]) -> tuple[str, ...]:
+    """The top, what the first was preferred to for being simpler, and the contestants, each once."""
+    rival = [ranked[0].tied[0]] if ranked[0].tied is not None else []
+    return tuple(dict.fromkeys([*(one.model for one in ranked[:top]), *rival, *contestants]))
 
 
 def _bank_evidence(

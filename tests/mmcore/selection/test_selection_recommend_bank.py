@@ -115,6 +115,16 @@ def test_late_fusion_and_the_best_single_modality_are_always_contestants():
     assert len(recommend(exact(s=0.5), bank=BANK, top=1).models) == 3
 
 
+def test_the_best_guess_is_tried_where_a_simpler_model_comes_first():
+    # tensor fusion gains .04 in one of two worlds equally near, and loses .02 in the other
+    accuracy = {"x": {**ACCURACY["synergistic"], "late_fusion": 0.80, "tensor_fusion": 0.84},
+                "y": {**ACCURACY["synergistic"], "late_fusion": 0.80, "tensor_fusion": 0.78}}  # fmt: skip
+    bank = made({"x": (0.0, 0.0, 0.0, 1.0), "y": (0.0, 0.0, 0.0, 1.0)}, accuracy)
+    found = recommend(exact(s=0.5), bank=bank, top=1)
+    assert found.models == ("late_fusion", "tensor_fusion", "unimodal:first")
+    assert "simpler" in " ".join(found.ranking[0]["reasons"]) and found.ranking[1]["model"] == "tensor_fusion"
+
+
 def test_nothing_known_is_nothing_to_choose_between():
     noise = estimated(0.01, 0.004, -0.003, 0.008, reach=0.03)
     found = recommend(noise, bank=BANK)
