@@ -156,10 +156,12 @@ def rank(
         without: models that take no places; regret is still against the best of all.
     """
     covered = coverage(found)
+    stands = found.pooled @ found.applies > 0.0
     reasons = {
-        name: f"trained in {100 * share:.0f} % of the nearest synthetic datasets by weight: too few"
-        for name, share in zip(found.models, covered.tolist()) if share < LEAST_COVERED
-    }  # fmt: skip
+        name: _too_few(covered[m]) if stands[m] else "no pair that holds it was estimated with information that counts"
+        for m, name in enumerate(found.models)
+        if covered[m] < LEAST_COVERED
+    }
     kept = [m for m, name in enumerate(found.models) if name not in reasons and name not in without]
     if not kept:
         return [], reasons
@@ -175,6 +177,10 @@ def rank(
         for m in order
     ]  # fmt: skip
     return ranked, reasons
+
+
+def _too_few(share: float) -> str:
+    return f"trained in {100 * share:.0f} % of the nearest synthetic datasets by weight: too few"
 
 
 def _chosen(found: Neighbourhood, kept: Sequence[int], cost: Sequence[float], top: int) -> dict[int, float]:

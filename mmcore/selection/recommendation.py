@@ -19,7 +19,8 @@ class Recommendation:
 
     Attributes:
         models: the top of the ranking, then the contestants that are not in it: the model of least expected regret
-            where a simpler one is first, late fusion, and the best single modality; names as in result files: `early_fusion`, `late_fusion`, `unimodal:<modality>`.
+            where a simpler one is first, late fusion, and the best single modality; names as in result files:
+            `early_fusion`, `late_fusion`, `unimodal:<modality>`.
         verdict: "one_modality", "late_fusion" or "fusion": the rule's on the atoms (`mmcore.selection.rule`).
         evidence: `{statement, source, values}` each; source "estimate" (bits) or "bank" (fractions).
         ranking: every model of the bank that fits and the budget allows, best first: `{model, relative_accuracy,
