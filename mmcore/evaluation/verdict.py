@@ -9,6 +9,10 @@ correction (an intersection-union test, Berger 1982); choosing the best of k fus
 widened to level 1 - (1 - level) / k (Bonferroni). The unimodal rival is the best on the same rows, which favours it:
 errors fall on the side of the simpler model. p-values are given beside, adjusted by Holm, and decide nothing.
 
+A gain that few rows do not show is not thereby absent. So the simpler verdicts come with the largest gain that their
+intervals leave open, and where no model is certainly better than always answering the most frequent class (of the same
+rows, which favours that answer; level 1 - (1 - level) / models), it is said that nothing was learnt.
+
 Validation rows only; rows of part "test" in the table are an error, since test rows are read once, afterwards.
 """
 
@@ -75,13 +79,21 @@ def decide(
     best_fusion = _best(fusions, values, chosen) if fusions else ""
     recommended = {"fusion": best_fusion, "late_fusion": LATE_FUSION, "one_modality": unimodal}[verdict]
     first = models[unimodal]
+    left_open = _largest_open(contest, recommended)
+    beyond_constant = _beats_constant(contest, _best(names, values, chosen), len(names))
     reasons = [_scores_sentence(metric, values, names, first), *shown]
+    if left_open is not None:
+        reasons.append(f"These rows leave open a gain of up to {left_open:.4g} over {recommended}.")
+    if beyond_constant is False:
+        reasons.append("No model is certainly better than always answering the most frequent class: nothing was learnt "
+                       "that could tell how many modalities are needed.")  # fmt: skip
     if selection is not None:
         reasons.append(_selection_sentence(selection, verdict))
     adjusted = holm([c.p if c.p is not None else 1.0 for c in comparisons])
     return {
         "verdict": verdict, "recommended": recommended, "best_unimodal": unimodal, "decided_on": "validation",
         "unit": first.unit, "n_units": first.n_units, "level": level, "metric": metric, "min_gain": min_gain,
+        "gain_left_open": left_open, "beats_constant": beyond_constant,
         "scores": [
             {"model": name, **metric_interval(models[name], metric, level=level, seed=seed).to_dict()} for name in names
         ],
@@ -146,6 +158,34 @@ def _judge(
             shown.append(f"{best} beats one modality but not late fusion, so the simpler late fusion is recommended.")
         return contest.done, "late_fusion", shown
     return contest.done, "one_modality", shown
+
+
+def _largest_open(contest: _Contest, recommended: str) -> float | None:
+    """The largest gain over the recommended model that an interval holds; None where nothing was compared with it."""
+    ends = [
+        end
+        for comparison in contest.done
+        if comparison.against == recommended
+        and (end := comparison.high if contest.metric.higher_is_better else comparison.low) is not None
+    ]
+    if not ends:
+        return None
+    return max(0.0, *ends) if contest.metric.higher_is_better else max(0.0, *(-end for end in ends))
+
+
+def _beats_constant(contest: _Contest, best: str, n_models: int) -> bool | None:
+    """Whether the best model is certainly better than one answer for all rows; None where the metric is another."""
+    model = contest.models[best]
+    if contest.metric.name != "accuracy" or model.task != "classification":
+        return None
+    code = int(np.bincount(model.truth, minlength=len(model.classes)).argmax())
+    answers = np.full((1, len(model.truth)), code)
+    scores = np.eye(len(model.classes))[answers]
+    constant = Predicted("constant", model.task, model.classes, model.truth, answers, scores, model.sample_ids,
+                         model.units, model.unit, (0,))  # fmt: skip
+    level = 1.0 - (1.0 - contest.level) / n_models
+    found = compare(model, constant, metric="accuracy", level=level, seed=contest.seed)
+    return None if found.low is None else found.low > 0.0
 
 
 def _candidates(frame: pd.DataFrame, candidates: Sequence[str] | None) -> list[str]:

@@ -168,3 +168,38 @@ def test_an_empty_table_is_refused():
     with pytest.raises(InputError) as error:
         decide(table({"unimodal:a": 0.8}).iloc[:0])
     assert error.value.received == "no rows"
+
+
+def test_a_simple_verdict_tells_how_large_a_gain_its_rows_leave_open():
+    # equal and independent models: the half width is 2.24 sqrt(2 * 0.8 * 0.2 / n), 0.16 of 60 rows and 0.016 of 6,000
+    few, many = (decide(table(models(0.80, 0.5, 0.80, 0.80), n=n)) for n in (60, 6000))
+    assert few["verdict"] == many["verdict"] == "one_modality"
+    assert few["gain_left_open"] > 0.1 and many["gain_left_open"] < 0.04
+    against = [c["high"] for c in few["comparisons"] if c["against"] == few["recommended"]]
+    assert len(against) == 2 and few["gain_left_open"] == max(against)
+    assert any("leave open a gain" in reason for reason in few["reasons"])
+    assert decide(table(models(0.6, 0.5, 0.6, 0.9)))["gain_left_open"] is None  # nothing was compared with the winner
+
+
+def test_a_gain_left_open_counts_downwards_for_errors():
+    rng = np.random.default_rng(3)
+    truth, ids = rng.normal(size=100), [f"{i:03d}" for i in range(100)]
+    frame = pd.concat([
+        pd.DataFrame({"model": name, "seed": 0, "fold": 0, "part": "valid", "sample_id": ids, "group": None,
+                      "truth": truth, "prediction": truth + rng.normal(size=100)})
+        for name in models(0, 0, 0, 0)
+    ], ignore_index=True)  # fmt: skip
+    result = decide(frame.assign(p_0=frame["prediction"]), task="regression", metric="mae")
+    lows = [-c["low"] for c in result["comparisons"] if c["against"] == result["recommended"]]
+    assert result["gain_left_open"] == max(lows) > 0 and result["beats_constant"] is None
+
+
+def test_models_at_chance_are_said_to_have_learnt_nothing():
+    chance = [decide(table(models(0.5, 0.5, 0.5, 0.5), n=300, draw=k)) for k in range(40)]
+    # the best of four beats the best constant by luck in far fewer than 5 % of draws: the constant is chosen later
+    assert sum(result["beats_constant"] is False for result in chance) >= 38
+    assert all(
+        any("nothing was learnt" in reason for reason in result["reasons"]) is (result["beats_constant"] is False)
+        for result in chance
+    )
+    assert decide(table(models(0.8, 0.5, 0.8, 0.8), n=300))["beats_constant"] is True
