@@ -8,11 +8,10 @@ what "absent at test" is there to show, next to "trained on".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mmcore.errors import InputError
@@ -45,36 +44,6 @@ def modality_subsets(modalities: Sequence[str], *, limit: int = ALL_SUBSETS_UP_T
     m = len(names)
     sizes = range(1, m + 1) if m <= limit else (1, m - 1, m)
     return [subset for size in sizes for subset in combinations(names, size)]
-
-
-def predict_subsets(
-    predict: Callable[[np.ndarray, Subset], np.ndarray], rows: np.ndarray, modalities: Sequence[str], *,
-    limit: int = ALL_SUBSETS_UP_TO,
-) -> dict[Subset, np.ndarray]:  # fmt: skip
-    """Return a model's outputs with only each subset present.
-
-    Args:
-        predict: `predict(rows, present) -> (n, outputs)`, all other modalities absent.
-        rows: (n,) rows of the dataset.
-        modalities, limit: as in `modality_subsets`.
-
-    Raises:
-        InputError: where `predict` returns another number of rows.
-
-    Example:
-        >>> count = lambda rows, present: np.full((len(rows), 1), len(present))
-        >>> outputs = predict_subsets(count, np.arange(2), ["a", "b"])
-        >>> outputs[("a", "b")].tolist()
-        [[2], [2]]
-    """
-    outputs = {}
-    for subset in modality_subsets(modalities, limit=limit):
-        values = np.asarray(predict(rows, subset))
-        if values.ndim != 2 or len(values) != len(rows):
-            raise InputError("predict", f"shape {values.shape} for {subset}", f"({len(rows)}, outputs)",
-                             "Return one row of outputs a sample.")  # fmt: skip
-        outputs[subset] = values
-    return outputs
 
 
 def subset_table(

@@ -18,7 +18,7 @@ from mmcore.evaluation.calibration import (
     wilson,
 )
 from mmcore.evaluation.interval import metric_interval
-from mmcore.evaluation.missing import modality_subsets, predict_subsets, subset_table
+from mmcore.evaluation.missing import modality_subsets, subset_table
 from mmcore.evaluation.predictions import Predicted, prediction_frame, read_predictions
 from mmcore.evaluation.summary import evaluate
 from mmcore.evaluation.verdict import decide
@@ -62,6 +62,13 @@ META = [
 ]
 
 
+def masked_frames(groups=None):
+    """Predictions with only each subset present."""
+    rows = np.arange(400)
+    return {subset: frame(xor_logits(rows, subset), "early_fusion", groups=groups)
+            for subset in modality_subsets(["a", "b"])}  # fmt: skip
+
+
 def test_subsets_are_all_of_them_and_then_few():
     for m in (1, 2, 3, 6, 8):
         assert len(modality_subsets([f"m{k}" for k in range(m)])) == 2**m - 1
@@ -73,9 +80,7 @@ def test_subsets_are_all_of_them_and_then_few():
 
 
 def test_xor_shows_as_an_interaction_in_the_subset_table():
-    rows = np.arange(400)
-    outputs = predict_subsets(xor_logits, rows, ["a", "b"])
-    masked = {subset: frame(logits, "early_fusion") for subset, logits in outputs.items()}
+    masked = masked_frames()
     subsets = subset_table(masked, predictions=xor_predictions(), model="early_fusion", modalities=["a", "b"],
                            classes=CLASSES)  # fmt: skip
     value = {tuple(entry["present"]): entry["absent_at_test"]["value"] for entry in subsets}
@@ -86,10 +91,7 @@ def test_xor_shows_as_an_interaction_in_the_subset_table():
     assert trained["a", "b"] == 1.0 and trained["a",] < 0.6
 
 
-def test_predictions_of_another_length_are_refused():
-    with pytest.raises(InputError) as error:
-        predict_subsets(lambda rows, present: np.zeros((1, 2)), np.arange(4), ["a", "b"])
-    assert error.value.argument == "predict"
+def test_a_subset_of_another_modality_is_refused():
     with pytest.raises(InputError) as error:
         subset_table({("c",): frame(xor_logits(np.arange(400), ()), "early_fusion")}, predictions=xor_predictions(),
                      model="early_fusion", modalities=["a", "b"], classes=CLASSES)  # fmt: skip
@@ -180,8 +182,7 @@ def test_logits_and_other_tasks_are_refused_by_calibration():
 def test_the_summary_keeps_the_contract(groups):
     predictions = xor_predictions(groups)
     verdict = decide(predictions[predictions["part"] == "valid"])
-    masked = {s: frame(o, "early_fusion", groups=groups) for s, o in
-              predict_subsets(xor_logits, np.arange(400), ["a", "b"]).items()}  # fmt: skip
+    masked = masked_frames(groups)
     subsets = subset_table(masked, predictions=predictions, model="early_fusion", modalities=["a", "b"],
                            classes=CLASSES)  # fmt: skip
     result = evaluate(predictions, verdict=verdict, task="classification", classes=CLASSES, models=META,
