@@ -104,10 +104,14 @@ class _StandIn:
 
 
 class _NdarrayType(_StandIn):
+    """Stands for the type of an array."""
+
     __slots__ = ()
 
 
 class _Reconstruct(_StandIn):
+    """Makes an empty array, for its state to fill."""
+
     __slots__ = ()
 
     def __call__(self, subtype: object, shape: object, code: object) -> _Array:
@@ -117,6 +121,8 @@ class _Reconstruct(_StandIn):
 
 
 class _MakeDtype(_StandIn):
+    """Makes a dtype, for its state to fill."""
+
     __slots__ = ()
 
     def __call__(self, code: object, align: object = False, copy: object = True) -> _Dtype:
@@ -124,6 +130,8 @@ class _MakeDtype(_StandIn):
 
 
 class _Scalar(_StandIn):
+    """Makes one number or string from its bytes."""
+
     __slots__ = ()
 
     def __call__(self, described: object, data: object = b"") -> Any:
@@ -133,6 +141,8 @@ class _Scalar(_StandIn):
 
 
 class _Encode(_StandIn):
+    """Turns text into the bytes that protocol 2 wrote as latin-1."""
+
     __slots__ = ()
 
     def __call__(self, text: object, encoding: object = "latin1") -> bytes:
@@ -154,7 +164,10 @@ ADMITTED: dict[tuple[str, str], _StandIn] = {
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
+    """Finds the names of `ADMITTED` and no others."""
+
     def find_class(self, module: str, name: str) -> Any:
+        """Return what stands in for a name, or refuse the file."""
         if (module, name) in ADMITTED:
             return ADMITTED[module, name]
         allowed = ", ".join(sorted({f"{m}.{n}" for m, n in ADMITTED}))

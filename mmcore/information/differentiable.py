@@ -100,11 +100,13 @@ class _Union(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        """Return the integral (...) of the two tables."""
         ctx.save_for_backward(a, b)
         return _integral(a, b)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        """Return the gradients of both tables, as a graph where one is asked for."""
         again = torch.is_grad_enabled()  # in the backward pass: only where a graph of it is being built
         with torch.enable_grad():
             a, b = ctx.saved_tensors if again else (table.detach().requires_grad_() for table in ctx.saved_tensors)

@@ -79,6 +79,7 @@ class _Arrays(Mapping[str, np.ndarray]):
         return len(self._file.files)
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 

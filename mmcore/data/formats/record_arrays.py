@@ -95,7 +95,10 @@ _NAMES: dict[tuple[str, str], Any] = {
 
 
 class _RecordUnpickler(pickle.Unpickler):
+    """Admits records and arrays, and nothing that runs."""
+
     def find_class(self, module: str, name: str) -> Any:
+        """Return what stands in for a name, or refuse the file."""
         if (module, name) not in _NAMES:
             received = f"the name {module}.{name}"
             raise InputError("path", received, _ALLOWED, f"The file asks for code and was refused. {_REMEDY}")

@@ -137,12 +137,14 @@ class _Coupling(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, theta: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """Return q (..., n1, n2) of theta and the potentials."""
         q = (theta + u.unsqueeze(-1) + v.unsqueeze(-2)).exp()
         ctx.save_for_backward(q)
         return q
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient of theta; the potentials follow theta and have none of their own."""
         (q,) = ctx.saved_tensors
         return _project(q, gradients[0]), None, None
 

@@ -29,12 +29,13 @@ class _Announcement(event.Listener):
         self.how_often = "once" if kept else "in each process, for want of a folder to keep it in"
 
     def on_start(self, event: Any) -> None:
+        """Say what happens, the first time."""
         if not self.said:
             self.said = True
             print(f"Compiling the solver, {self.how_often}; about 15 s", file=sys.stderr, flush=True)
 
     def on_end(self, event: Any) -> None:
-        pass
+        """Say nothing."""
 
 
 def _sources() -> int:

@@ -59,6 +59,7 @@ class _Batch:
         self.g, self.w = total.log(), self.w * self.live
 
     def keep(self, rows: Tensor) -> None:
+        """Go on with these tables alone."""
         for name in ("a", "b", "alpha", "beta", "w", "s", "live", "g", "pi"):
             setattr(self, name, getattr(self, name)[rows])
 

@@ -101,9 +101,11 @@ class _Sample:
 
     @property
     def n_units(self) -> int:
+        """Number of independent rows or groups."""
         return units(self.tables)
 
     def spread(self, level: float) -> float:
+        """Return what the spread of resamples is multiplied with."""
         return spread_factor(self.n_units, int((self.counts > 0).sum()), len(self.tables) > 1, level)
 
 

@@ -24,19 +24,24 @@ from torch.nn import functional
 
 
 class _Outer(torch.autograd.Function):
+    """The outer product of each row; its way back forms no other table of (batch, m, n)."""
+
     # For torch.func, whose transforms (per-sample gradients, for one) need a rule for batches of batches.
     generate_vmap_rule = True
 
     @staticmethod
     def forward(first: Tensor, second: Tensor) -> Tensor:
+        """Return (batch, m, n) of (batch, m) and (batch, n)."""
         return first[:, :, None] * second[:, None, :]
 
     @staticmethod
     def setup_context(context: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Keep both vectors."""
         context.save_for_backward(*inputs)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradients of both vectors."""
         first, second = context.saved_tensors
         by_first = torch.bmm(second[:, None, :], gradient.transpose(1, 2))[:, 0]
         return by_first, torch.bmm(first[:, None, :], gradient)[:, 0]

@@ -119,6 +119,7 @@ class _Blockwise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return what each target reads, span by span, weights and kept entries saved for the way back."""
         queries, keys, values, hidden, spans, rate = arguments
         heads, channels = queries.shape[1], queries.shape[3]
         q, k, v = _time_last(queries).mul_(channels**-0.5), _time_last(keys), _time_last(values)
@@ -137,6 +138,7 @@ class _Blockwise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradients of queries, keys and values, span by span; as a graph where one is asked for."""
         queries, keys, values, hidden, q, k, v, *parts = ctx.saved_tensors
         spans, weights, keeps = ctx.spans, parts[: len(ctx.spans)], parts[len(ctx.spans) :]
         if torch.is_grad_enabled():

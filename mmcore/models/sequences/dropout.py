@@ -116,10 +116,13 @@ def add_dropout(x: Tensor, added: Tensor, rate: float, training: bool) -> Tensor
 
 
 class _ReluDropout(torch.autograd.Function):
+    """Rectified units and dropout at once."""
+
     # A unit of the result is positive just where it was kept and positive before, so the result is all that is saved:
     # the layer that reads it saves it anyway.
     @staticmethod
     def forward(ctx: Any, x: Tensor, rate: float) -> Tensor:
+        """Return the units that are kept and positive, scaled."""
         out = factors(x, rate)
         out.mul_(x).clamp_min_(0)
         ctx.save_for_backward(out)
@@ -128,6 +131,7 @@ class _ReluDropout(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradient, which passes where the result is positive."""
         return torch.ops.aten.threshold_backward(gradients[0], ctx.saved_tensors[0].detach(), 0) * ctx.scale, None
 
 

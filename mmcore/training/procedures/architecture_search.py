@@ -265,6 +265,7 @@ class _Candidates:
         )
 
     def score(self, architecture: Architecture) -> float:
+        """Return the validation score of an architecture, from disk where it has one there."""
         name = json.dumps(architecture)
         if name not in self.scores:
             seed = stream_seed(self.seed, name)

@@ -78,12 +78,15 @@ def score_of(options: CandidateOptions, outputs: Tensor, targets: Tensor) -> flo
 
 
 class _Candidate(nn.Module):
+    """Fusion layers over stored features, and a head."""
+
     def __init__(self, sizes: Sequence[Sequence[int]], architecture: Architecture, hidden: int, outputs: int) -> None:
         super().__init__()
         self.fusion = FusionLayers(sizes, architecture, hidden=hidden)
         self.head = nn.Linear(hidden, outputs)
 
     def forward(self, values: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Return the outputs for features by modality and layer."""
         return self.head(self.fusion(values))
 
 

@@ -120,6 +120,7 @@ class _Blending:
     parts: tuple[Part, Part]
 
     def run(self) -> FitResult:
+        """Weigh the streams, train them jointly from where a checkpoint stands, and return the best epoch."""
         train = self.setting.parts[0] if self.mode == "offline" else self.parts[0]
         learner = self._new_learner((train, self.setting.parts[1]))
         key = self._key(learner.loss, train)
@@ -246,5 +247,6 @@ class _Windows:
         )
 
     def write(self) -> None:
+        """Write what was found to its place, if it has one."""
         if self.place is not None:
             write_json(self.place, self.found)
