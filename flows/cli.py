@@ -58,13 +58,14 @@ def run(
     setting: Annotated[list[str] | None, typer.Option("-S", help="key=value, written into params.yaml")] = None,
     overlay: Annotated[str | None, typer.Option(help="a file of overlays/, written into params.yaml: full")] = None,
     track: Annotated[bool, typer.Option("--track", help="start a tracking server if none answers")] = False,
+    jobs: Annotated[int | None, typer.Option(help="datasets at work at once; two where there are two cores")] = None,
 ) -> None:
     """Bring reports up to date: take the lock, check the parameters, run 'dvc repro'."""
     from flows.run import run_pipeline
     from flows.server import tracking
 
     def go() -> None:
-        done = run_pipeline(ROOT, dataset, setting or (), overlay)
+        done = run_pipeline(ROOT, dataset, setting or (), overlay, jobs)
         print(f"{len(done.executed)} stages ran, {done.skipped} were up to date.")
 
     if track:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ OVERLAYS = "overlays"
 
 
 def run_pipeline(
-    root: Path, datasets: list[str] | None, settings: Sequence[str] = (), overlay: str | None = None
+    root: Path,
+    datasets: list[str] | None,
+    settings: Sequence[str] = (),
+    overlay: str | None = None,
+    jobs: int | None = None,
 ) -> Reproduced:
     """Bring the named datasets (None: all) up to date under the lock.
 
@@ -26,12 +31,15 @@ def run_pipeline(
         datasets: names in `params.yaml`.
         settings: `key=value` to write into `params.yaml` first; comments and order of the file stay.
         overlay: name of a file of `overlays/`, whose values are written into `params.yaml` before the settings.
+        jobs: how many datasets are at work at once; None: two where there are two cores.
 
     Raises:
         ParametersError: all problems of the parameters, before anything runs or is written.
         InputError: for an unknown dataset or a source that is not there.
         GateError: when a stage fails.
     """
+    if jobs is not None and jobs < 1:
+        raise InputError("--jobs", jobs, "1 or more", "Write --jobs 1 for one dataset after another.")
     parameters = load_parameters(root)
     for name in datasets or ():
         if name not in parameters.datasets:
@@ -43,7 +51,9 @@ def run_pipeline(
         _require_source(root, name, parameters.datasets[name].source)
     with pipeline_lock(root, parameters.schedule.lock_timeout_s):
         # The stages are tracked by themselves; this process is nobody's run.
-        done: Reproduced = reproduce.fn(root, datasets)
+        wanted = list(dict.fromkeys(datasets or parameters.datasets))
+        jobs = min(2, os.cpu_count() or 1) if jobs is None else jobs
+        done: Reproduced = reproduce.fn(root, datasets, at_once=wanted, jobs=jobs)
         return done
 
 

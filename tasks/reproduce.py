@@ -1,4 +1,8 @@
-"""Run `dvc repro` as a child process, show what it says, and report which stages ran."""
+"""Run `dvc repro` as child processes, show what they say, and report which stages ran.
+
+Datasets share no stage but the index, so several may be brought up to date at once, each by a `dvc repro` of its own,
+which DVC's locks allow. Most of a stage is Python on one core: two datasets at once keep two cores busy.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,21 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmcore.errors import InputError
 from tasks.gates import GateError
+from tasks.lock_order import order_lock_file
 from tasks.stale_locks import drop_dead_locks
 from tasks.tracking import QUIET_ENVIRONMENT, publish_table, task
 
 _RUNNING = re.compile(r"^Running stage '([^']+)'")
+_SKIPPED = re.compile(r"^Stage '([^']+)' (?:didn't change, skipping|is cached - skipping run)")
 _TAIL_LINES = 40
 
 
@@ -66,45 +75,91 @@ def targets_of(datasets: list[str] | None) -> list[str]:
 
 
 @task
-def reproduce(root: Path, datasets: list[str] | None = None) -> Reproduced:
-    """Bring the named datasets (None: all) up to date.
+def reproduce(
+    root: Path, datasets: list[str] | None = None, *, at_once: Sequence[str] = (), jobs: int = 1
+) -> Reproduced:
+    """Bring the named datasets (None: all) up to date; results do not depend on how many are at work at once.
+
+    Args:
+        root: the project's root.
+        datasets: those whose reports are wanted, and the index; None: everything in `dvc.yaml`.
+        at_once: datasets that may be brought up to date side by side first, `jobs` at a time.
+        jobs: how many.
 
     Raises:
-        GateError: with the failing stage and the last lines it printed.
+        GateError: with the failing stage and the last lines it printed. Datasets under way are brought to their end
+            first, none is begun.
     """
+    drop_dead_locks(root)
+    done = _side_by_side(root, at_once, jobs) if jobs > 1 and len(at_once) > 1 else []
     # 'index' alone would follow its deps to every dataset; asked for by name it runs by itself, after the reports.
-    executed: list[str] = []
-    skipped = 0
     commands = [["repro"]]
     if datasets:
-        commands = [["repro", *targets_of(datasets)[:-1]], ["repro", "--single-item", "index"]]
-    for arguments in commands:
-        done = _repro(root, arguments)
-        executed += done.executed
-        skipped += done.skipped
+        reports = [] if done else [["repro", *targets_of(datasets)[:-1]]]
+        commands = [*reports, ["repro", "--single-item", "index"]]
+    done += [_repro(root, arguments) for arguments in commands]
+    order_lock_file(root)
+    executed = tuple(name for each in done for name in each.executed)
+    skipped = {name for each in done for name in each.skipped} - set(executed)
     publish_table("stages", [{"stage": name} for name in executed] or [{"stage": "none"}], "Stages that ran")
-    return Reproduced(tuple(executed), skipped)
+    return Reproduced(executed, len(skipped))
 
 
-def _repro(root: Path, arguments: list[str]) -> Reproduced:
-    drop_dead_locks(root)
+def _side_by_side(root: Path, datasets: Sequence[str], jobs: int) -> list[_Done]:
+    """Return what the `dvc repro` of each dataset did, in the order of the datasets."""
+    stopped = threading.Event()
+
+    def bring(name: str) -> _Done | None:
+        if stopped.is_set():
+            return None
+        try:
+            return _repro(root, ["--wait-for-lock", "repro", f"report@{name}"], name)
+        except BaseException:
+            stopped.set()
+            raise
+
+    with ThreadPoolExecutor(jobs) as threads:
+        futures = [threads.submit(bring, name) for name in datasets]
+        try:
+            wait(futures)
+        finally:  # an interruption begins none either
+            stopped.set()
+    errors = [error for error in (future.exception() for future in futures) if error is not None]
+    if errors and all(isinstance(error, GateError) for error in errors):
+        raise GateError("\n".join(map(str, errors)))
+    for error in errors:
+        raise error
+    return [done for done in (future.result() for future in futures) if done is not None]
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What one child did: names of stages."""
+
+    executed: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+def _repro(root: Path, arguments: list[str], dataset: str = "") -> _Done:
+    """Run one `dvc repro`; lines that do not name `dataset` themselves are shown with its name in front."""
     command = [sys.executable, "-m", "dvc", *arguments]
     executed: list[str] = []
-    skipped = 0
+    skipped: list[str] = []
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         command, cwd=root, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as child:
         for line in child.stdout or ():
-            print(line, end="", file=sys.stderr, flush=True)
+            named = line if dataset in line or not line.strip() else f"[{dataset}] {line}"
+            print(named, end="", file=sys.stderr, flush=True)
             tail.append(line)
-            match = _RUNNING.match(line)
-            if match:
+            if match := _RUNNING.match(line):
                 executed.append(match.group(1))
-            skipped += "didn't change, skipping" in line or "is cached - skipping run" in line
+            if match := _SKIPPED.match(line):
+                skipped.append(match.group(1))
     if child.returncode:
         raise GateError(_failure(executed, tail))
-    return Reproduced(tuple(executed), skipped)
+    return _Done(tuple(executed), tuple(skipped))
 
 
 def _failure(executed: list[str], tail: deque[str]) -> str:

@@ -127,3 +127,72 @@ def test_real_dvc_runs_what_changed_and_keeps_a_failure(tmp_path, capfd):
     ]
     assert dvc_cache(tmp_path) == (tmp_path / ".dvc" / "cache" / "files" / "md5").resolve().parents[1]
     assert capfd.readouterr().out == ""
+
+
+SIDE_BY_SIDE = """
+stages:
+  prepare:
+    foreach: [a, b, c]
+    do:
+      cmd: python prepare.py ${item}
+      deps: [prepare.py]
+      outs: ["out/${item}.txt"]
+  report:
+    foreach: [a, b, c]
+    do:
+      cmd: python -c "open('report-${item}.txt', 'w').write('${item}')"
+      deps: ["out/${item}.txt"]
+      outs: ["report-${item}.txt"]
+  index:
+    cmd: python -c "open('index.txt', 'w').write('all')"
+    deps: [report-a.txt, report-b.txt, report-c.txt]
+    outs: [index.txt]
+"""
+MEETING = """
+import pathlib, sys, time
+pathlib.Path('out').mkdir(exist_ok=True)
+me, other = sys.argv[1], {'a': 'b', 'b': 'a'}.get(sys.argv[1])
+pathlib.Path(f'met-{me}').touch()
+deadline = time.monotonic() + 60
+while other and not pathlib.Path(f'met-{other}').exists():
+    if time.monotonic() > deadline:
+        sys.exit('nobody came')
+    time.sleep(0.02)
+pathlib.Path(f'out/{me}.txt').write_text(me)
+"""
+
+
+def side_by_side_project(place: Path, prepare: str) -> Path:
+    place.mkdir()
+    run_dvc(place, "init", "--no-scm", "--quiet")
+    (place / "dvc.yaml").write_text(SIDE_BY_SIDE, encoding="utf-8")
+    (place / "params.yaml").write_text("datasets: {a: 1, b: 2, c: 3}\n", encoding="utf-8")
+    (place / "prepare.py").write_text(prepare, encoding="utf-8")
+    return place
+
+
+def test_datasets_side_by_side_leave_what_one_after_another_leaves(tmp_path):
+    alone = side_by_side_project(tmp_path / "alone", MEETING.replace("while other", "while False"))
+    serial = reproduce(alone)
+    together = side_by_side_project(tmp_path / "together", MEETING)
+    found = reproduce(together, at_once=["a", "b", "c"], jobs=2)
+    assert sorted(found.executed) == sorted(serial.executed)
+    assert found.executed[-1] == "index"
+    assert (found.skipped, serial.skipped) == (0, 0)
+    order = [line for line in (together / "dvc.lock").read_text(encoding="utf-8").splitlines() if line[:3].strip()]
+    assert order == [line for line in (alone / "dvc.lock").read_text(encoding="utf-8").splitlines() if line[:3].strip()]
+    again = reproduce(together, at_once=["a", "b", "c"], jobs=2)
+    assert (again.executed, again.skipped) == ((), 7)
+
+
+def test_a_dataset_that_fails_stops_the_rest_but_not_the_one_under_way(tmp_path):
+    words = "prepare of a stopped; the previous results are untouched."
+    failing = f"import sys\nif sys.argv[1] == 'a':\n    sys.exit({words!r})\n"
+    root = side_by_side_project(
+        tmp_path / "project", failing + MEETING.replace("while other", "time.sleep(3)\nwhile False")
+    )
+    with pytest.raises(GateError, match="stage prepare@a failed"):
+        reproduce(root, at_once=["a", "b", "c"], jobs=2)
+    assert (root / "report-b.txt").is_file()
+    assert not (root / "met-c").exists()
+    assert not (root / "index.txt").exists()
