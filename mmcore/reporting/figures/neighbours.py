@@ -1,7 +1,7 @@
 """The dataset and the synthetic datasets nearest to it: normalised parts as bars of length one, in the strip's order.
 
-The bars in bold are the dataset's own pairs, the leading one first; the others carry their weight in the ranking and their best model. Bars are
-normalised because the distance is: how much can be known in total plays no part in it.
+The bars in bold are the dataset's own pairs, the leading one first; the others carry their weight in the ranking and
+their best model. Bars are normalised because the distance is: how much can be known in total plays no part in it.
 """
 
 from __future__ import annotations

@@ -95,7 +95,10 @@ def _neighbour_table(facts: Facts, proposal: Proposal) -> Table:
         weight = Cell(fmt.number(100 * one.weight, 1))
         distance = Cell("–" if one.distance is None else fmt.number(one.distance, 2))
         rows.append((Cell(sentences.world_words(one)), weight, distance, *shares, Cell(sentences.best_words(one))))
-    caption = "Parts are shares of their sum. Distance: sum of their absolute differences, from 0 to 2, to the nearest pair here."
+    caption = (
+        "Parts are shares of their sum. Distance: the sum of their absolute differences, from 0 to 2, to the nearest "
+        "pair of this dataset."
+    )
     return Table("Nearest synthetic datasets", heads, tuple(rows), caption=caption)
 
 
