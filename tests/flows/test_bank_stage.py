@@ -1,5 +1,6 @@
 """The stage `bank`: nothing is computed where nothing is missing, and select waits for its tables."""
 
+import json
 import subprocess
 import sys
 
@@ -10,9 +11,13 @@ from imports import ROOT
 from mmcore.errors import InputError
 from mmcore.selection.bank.table import default_folder, read_bank
 from mmcore.selection.bank.worlds import asked_trials, bank_worlds
-from tasks.bank import SETTINGS, TABLES, read_settings
+from tasks.bank import DIGESTS, SETTINGS, TABLES, digests_of, read_settings
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def stage_deps(name):
+    return STAGES[name].get("do", STAGES[name])["deps"]
 
 
 def test_the_stage_keeps_its_committed_tables_and_select_reads_them():
@@ -20,7 +25,9 @@ def test_the_stage_keeps_its_committed_tables_and_select_reads_them():
     # no cache: the tables are text under git; persist: what is there is not computed again
     assert out == {TABLES.as_posix(): {"cache": False, "persist": True}}
     assert SETTINGS.as_posix() in STAGES["bank"]["deps"]
-    assert TABLES.as_posix() in STAGES["select"]["do"]["deps"]
+    # by their digests: a stage upstream of every dataset would be busy whenever two datasets are at work at once
+    assert DIGESTS.as_posix() in STAGES["select"]["do"]["deps"]
+    assert not any(TABLES.as_posix() in dep for name in STAGES for dep in stage_deps(name))
     assert default_folder() == ROOT / TABLES
 
 
@@ -29,6 +36,7 @@ def test_the_committed_tables_are_what_is_asked_for():
     asked = [trial for world in bank_worlds(settings) for trial in asked_trials(world, settings)]
     assert bank.trials["key"].tolist() == [trial.key for trial in asked]
     assert bank.worlds["key"].tolist() == [world.key(settings) for world in bank_worlds(settings)]
+    assert json.loads((ROOT / DIGESTS).read_text(encoding="utf-8")) == digests_of(ROOT / TABLES)
 
 
 def test_without_anything_missing_nothing_is_trained_or_written(tmp_path):
