@@ -246,6 +246,7 @@ def _verdict(modalities: Sequence[str], verdict: str, *, grouped: bool, n: int) 
         "verdict": verdict, "recommended": recommended(modalities, verdict), "best_unimodal": best,
         "decided_on": "validation", "unit": "group" if grouped else "sample", "n_units": 10 if grouped else n,
         "level": 0.95,
+        "gain_left_open": None if verdict == "fusion" else 0.02, "beats_constant": True,
         "scores": [{"model": name, **scores(0.77 + 0.01 * i)} for i, name in enumerate((best, late, early))],
         "comparisons": [{"model": a, "against": b, "difference": d, "low": d - 0.02, "high": d + 0.02, "p": 0.01}
                         for a, b, d in compared],

@@ -14,6 +14,9 @@ from mmcore.reporting.proposal import proposal_of
 NEAR = "synthetic datasets with the most similar interactions"
 KINDS = ("gain", "unclear", "worse", "late_fusion", "late_fusion_contradicted", "one_modality",
          "one_modality_contradicted", "no_answer", "stopped")  # fmt: skip
+_NOTHING_LEARNT = (
+    "Yet no model is certainly better than always giving the most frequent answer: nothing was learnt that could tell."
+)
 _EXPLAINED = ("gain", "unclear", "late_fusion", "one_modality")
 """Kinds whose model test rows do not contradict: what the bank says of it is evidence for it."""
 
@@ -101,10 +104,21 @@ def verdict_of(facts: Facts) -> Verdict:
         )
     branch = {"fusion": _fusion, "late_fusion": _late_fusion, "one_modality": _one_modality}[decided["verdict"]]
     found = branch(facts, facts.recommended)
+    if decided.get("beats_constant") is False:
+        return dataclasses.replace(found, because=f"{found.because} {_NOTHING_LEARNT}".strip())
     if found.kind not in _EXPLAINED:
         return found
-    evidence = in_the_bank(facts, facts.recommended.key)
-    return dataclasses.replace(found, because=f"{found.because} {evidence}".strip())
+    simple = found.kind in ("late_fusion", "one_modality")
+    said = (found.because, left_open(facts) if simple else "", in_the_bank(facts, facts.recommended.key))
+    return dataclasses.replace(found, because=" ".join(filter(None, said)))
+
+
+def left_open(facts: Facts) -> str:
+    """Return the largest gain over the simple model that validation rows leave open; nothing without a comparison."""
+    largest = (facts.result("verdict") or {}).get("gain_left_open")
+    if largest is None:
+        return ""
+    return f"Validation rows leave open a gain of up to {facts.metric.amount(largest)} by another model."
 
 
 def in_the_bank(facts: Facts, key: str) -> str:
