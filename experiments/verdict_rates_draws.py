@@ -152,5 +152,6 @@ def judged_draw(one: Draw, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "number": one.number, "rows": one.rows, "proposed": selection["verdict"], "verdict": verdict["verdict"],
         "recommended": verdict["recommended"], "best_unimodal": verdict["best_unimodal"],
+        "gain_left_open": verdict["gain_left_open"], "beats_constant": verdict["beats_constant"],
         "comparisons": verdict["comparisons"], "accuracy": accuracy,
     }  # fmt: skip

@@ -16,7 +16,7 @@ from mmcore.data.worlds.catalogue import find_world
 from mmcore.data.worlds.controlled import ControlledWorld
 from mmcore.data.worlds.parts import Part
 from mmcore.errors import InputError, unknown_name
-from mmcore.information.worlds import Truth, truth
+from mmcore.information.worlds import Truth
 
 TINY = 1e-6  # bits, and accuracy: what the solver leaves of a zero
 _BOTH = (0, 1)
@@ -62,6 +62,7 @@ def planted(known: Truth) -> str:
     """Return what a world of two modalities holds: "one_modality", "synergy", "unique" or "nothing".
 
     Example:
+        >>> from mmcore.information.worlds import truth
         >>> planted(truth(world_called("one_sufficient"))), planted(truth(world_called("redundancy_synergy")))
         ('one_modality', 'synergy')
         >>> planted(truth(world_called("nothing_known"))), planted(truth(world_called("unique_both")))
@@ -79,6 +80,7 @@ def accuracy_gain(known: Truth) -> float:
     """Return the Bayes accuracy of both modalities less that of the better one alone.
 
     Example:
+        >>> from mmcore.information.worlds import truth
         >>> round(accuracy_gain(truth(world_called("pure_synergy"))), 3)
         0.45
     """
