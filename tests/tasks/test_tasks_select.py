@@ -11,12 +11,15 @@ from valid_parameters import PARAMETERS
 
 from mmcore.data import from_arrays, save_dataset
 from mmcore.errors import InputError
+from mmcore.reporting.proposal import KEYS
+from mmcore.training import fitting_methods
 from tasks.advice import advice_rows, modality_advice, rows_of
 from tasks.gates import GateError
+from tasks.learn import open_learning
 from tasks.parameters import ParametersError, check_parameters
 from tasks.parameters.model import Advice, Select
 from tasks.places import Places
-from tasks.select import propose_models, selection_problems
+from tasks.select import propose_models, selection_problems, training_rows
 
 SELECT = Select(top=1, budget=None, bank=True, advice=None)
 
@@ -67,6 +70,59 @@ def test_the_stage_stops_with_all_of_them_and_leaves_no_result(tmp_path):
         propose_models("films", tmp_path)
     assert "one class" in str(caught.value) and "'nobody'" in str(caught.value)
     assert not places.selection.exists()
+
+
+def estimated(root, **select):
+    """A project whose dataset is prepared and estimated: all of the information is synergy."""
+    content = copy.deepcopy(PARAMETERS)
+    content["select"] |= select
+    (root / "params.yaml").write_text(json.dumps(content), encoding="utf-8")
+    places = Places("films", root)
+    ds = dataset()
+    ds.samples["split"] = np.repeat(["train", "valid", "test", "train"], 10)
+
+    save_dataset(ds, places.prepared)
+    places.results.mkdir(parents=True)
+    atoms = {"redundancy": 0.0, "unique1": 0.0, "unique2": 0.0, "synergy": 0.5}
+    pair = {"first": "sound", "second": "sight", "status": "estimated", "raw": atoms,
+            "interval": {name: [value - 0.01, value + 0.01] for name, value in atoms.items()}}  # fmt: skip
+    estimate = {"dataset": "films", "pairs": [pair], "label": {"entropy": 1.0, "classes": ["0", "1"]}}
+    places.estimate.write_text(json.dumps(estimate), encoding="utf-8")
+    return places
+
+
+def test_the_stage_writes_every_key_that_the_page_reads_and_learn_trains(tmp_path):
+    places = estimated(tmp_path, bank=False)
+    propose_models("films", tmp_path)
+    found = json.loads(places.selection.read_text(encoding="utf-8"))
+    assert set(KEYS) <= set(found) and found["verdict"] == "fusion" and found["advice"] is None
+    learning = open_learning("films", tmp_path)
+    assert {"early_fusion", "late_fusion", "unimodal:sound", "unimodal:sight"} == set(learning.models)
+
+
+def test_training_rows_are_those_of_one_fit():
+    ds = dataset()
+    ds.samples["split"] = np.repeat(["train", "valid", "test", "train"], 10)
+    assert training_rows(ds) == 20
+    ds.samples["fold"] = np.arange(40) % 4
+    assert training_rows(ds) == 20  # of four folds, one validates and one tests
+
+
+def test_a_budget_that_no_model_keeps_is_refused_before_a_result_is_written(tmp_path):
+    places = estimated(tmp_path, budget=1e-9)
+    with pytest.raises(InputError) as caught:
+        propose_models("films", tmp_path)
+    assert caught.value.argument == "select.budget" and caught.value.remedy
+    assert not places.selection.exists()
+
+
+def test_a_method_that_an_encoder_rules_out_is_not_proposed():
+    draws = np.random.default_rng(0)
+    steps = {name: draws.normal(size=(12, 5, 2)) for name in ("sound", "sight")}
+    ds = from_arrays(steps, labels=np.arange(12) % 2, name="films", kinds=dict.fromkeys(steps, "timeseries"))
+    every, _ = fitting_methods(ds.spec)
+    fewer, refused = fitting_methods(ds.spec, build={"encoders": {"sound": "no_such"}})
+    assert every and not fewer and set(refused) >= set(every)
 
 
 def test_rules_name_rows():
@@ -139,6 +195,14 @@ def test_wrong_select_settings_are_named(key, value, argument):
     with pytest.raises(ParametersError) as caught:
         check_parameters(content)
     assert [problem.argument for problem in caught.value.problems] == [argument]
+
+
+def test_a_budget_without_the_bank_is_a_contradiction():
+    content = copy.deepcopy(PARAMETERS)
+    content["select"] |= {"bank": False, "budget": 5.0}
+    with pytest.raises(ParametersError, match="bank: false") as caught:
+        check_parameters(content)
+    assert [problem.argument for problem in caught.value.problems] == ["select.budget"]
 
 
 def test_a_dataset_states_its_own_and_names_its_own_modalities():

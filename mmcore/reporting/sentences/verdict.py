@@ -122,13 +122,16 @@ def left_open(facts: Facts) -> str:
 
 
 def in_the_bank(facts: Facts, key: str) -> str:
-    """Return what the bank says of a model, as evidence under the verdict; nothing where it says nothing."""
+    """Return what the bank says of a model, beside what it says of the one it puts first; nothing without a rank."""
     proposal = proposal_of(facts)
     entry = None if proposal is None else proposal.ranked(key)
-    if entry is None:
+    if proposal is None or entry is None:
         return ""
-    share = fmt.percent(entry.relative.value)
-    return f"In the {NEAR}, {entry.words} reaches {share} of the best model's accuracy."
+    text = f"In the {NEAR}, {entry.words} reaches {fmt.percent(entry.relative.value)} of the best model's accuracy"
+    first = proposal.ranking[0]
+    if first.key == key:
+        return f"{text}."
+    return f"{text}, and {first.words}, expected to come first, {fmt.percent(first.relative.value)}."
 
 
 def _no_answer(facts: Facts) -> str:
