@@ -15,6 +15,7 @@ from mmcore.selection.contestants import kind_of
 from mmcore.selection.ranking import Neighbourhood, Ranked, spread
 
 NEAREST = 6
+FAR = 0.5  # distance of 2 at most: a quarter of the shares elsewhere
 _WORDS = {"one_modality": "one modality", "late_fusion": "late fusion", "fusion": "fusion"}
 
 
@@ -28,8 +29,8 @@ def reasons_of(one: Ranked, place: int, found: Neighbourhood, *, top: int) -> li
     if one.tied is not None:
         best, apart, error = one.tied
         sentences.append(
-            f"First because it is simpler: {best} is expected to be {_points(apart)} better, which is within the "
-            f"standard error of {_points(error)}."
+            f"First because it is simpler or cheaper: {best} is expected to be {_points(apart)} better, "
+            f"which is within the standard error of {_points(error)}."
         )
     elif place == 0:
         sentences.append("First by expected regret, and no simpler model is within the standard error.")
@@ -55,7 +56,13 @@ def _nearest_sentence(one: Ranked, found: Neighbourhood) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:.1f} points"
+    return f"{_number(value)} points"
+
+
+def _number(value: float) -> str:
+    """A fraction in points, with two decimals where one would show nothing; never a negative zero."""
+    points = 100.0 * value
+    return f"{points:.1f}" if abs(points) >= 0.05 else "0.0" if abs(points) < 0.005 else f"{points:.2f}"
 
 
 def gain_statement(simple: str, ranking: Sequence[Ranked], found: Neighbourhood) -> dict[str, Any] | None:
@@ -77,8 +84,8 @@ def gain_statement(simple: str, ranking: Sequence[Ranked], found: Neighbourhood)
     within = gain.low <= 0.0
     told = f"zero lies within, {simple} may be enough" if within else "zero lies below it"
     return {
-        "statement": f"Over {simple}, {best} is expected to gain {100 * gain.value:.1f} points of accuracy "
-        f"[{100 * gain.low:.1f}, {100 * gain.high:.1f}] in worlds like this: {told}.",
+        "statement": f"Over {simple}, {best} is expected to gain {_number(gain.value)} points of accuracy "
+        f"[{_number(gain.low)}, {_number(gain.high)}] in worlds like this: {told}.",
         "source": "bank", "values": {"model": best, "over": simple, **gain.to_dict()},
     }  # fmt: skip
 
@@ -108,8 +115,17 @@ def neighbour_statement(found: Neighbourhood, kind: str) -> dict[str, Any]:
         "interval": f"{len(found.weights)} draws of the atoms from their intervals",
         "bootstrap": f"{len(found.weights)} resamples of the atoms",
     }[kind]
-    return {
-        "statement": f"The order rests on {len(weight)} synthetic datasets with similar interactions, by weight as "
-        f"many as {effective:.1f} equal ones, over {told}.",
-        "source": "bank", "values": {"worlds": len(weight), "effective": effective, "draws": len(found.weights)},
-    }  # fmt: skip
+    values = {"worlds": len(weight), "effective": effective, "draws": len(found.weights)}
+    text = (
+        f"The order rests on {len(weight)} synthetic datasets with similar interactions, by weight as many as "
+        f"{effective:.1f} equal ones, over {told}."
+    )
+    known = [unit for unit in range(len(found.worlds)) if not np.isnan(found.distance[unit])]
+    if not known:
+        return {"statement": text, "source": "bank", "values": values}
+    near = min(known, key=lambda unit: (found.distance[unit], found.worlds[unit]))
+    distance = float(found.distance[near])
+    text += f" The nearest, {found.worlds[near]}, differs from the estimate in {50 * distance:.0f} % of its shares"
+    text += ": nothing in the bank is near, read the order as a hint." if distance > FAR else "."
+    return {"statement": text, "source": "bank",
+            "values": {**values, "nearest": found.worlds[near], "distance": distance}}  # fmt: skip

@@ -133,7 +133,7 @@ def recommend(
         models=_models(ranked, top, contestants),
         verdict=ruling.verdict,
         evidence=(*ruling.evidence, *_bank_evidence(ruling, ranked, found, contestants, kind),
-                  {"statement": COST_ASSUMPTION, "source": "bank", "values": {"rows": n_rows or scores.rows}}),
+                  {"statement": COST_ASSUMPTION, "source": "bank", "values": {"rows": float(n_rows or scores.rows)}}),
         ranking=tuple(_entry(one, place, found, reach, top) for place, one in enumerate(ranked)),
         neighbours=shown_neighbours(found),
         draws={"number": len(found.weights), "kind": kind},

@@ -217,6 +217,15 @@ def test_a_bank_that_disagrees_with_the_rule_is_said_to():
     assert any("disagree" in e["statement"] for e in disagreeing.evidence)
 
 
+def test_a_bank_without_a_near_world_says_so():
+    for atoms, far in (({"s": 0.5}, False), ({"s": 0.4, "r": 0.1}, False), ({"s": 0.3, "r": 0.3}, True)):
+        statement = next(e for e in recommend(exact(**atoms), bank=BANK).evidence if "nearest" in e["values"])
+        assert ("nothing in the bank is near" in statement["statement"]) is far
+        share = atoms.get("r", 0.0) / sum(atoms.values())  # of the dataset that the nearest world has elsewhere
+        assert statement["values"]["distance"] == pytest.approx(2 * min(share, 1 - share))
+        assert f"{100 * share:.0f} % of its shares" in statement["statement"]
+
+
 def test_every_ranked_model_has_reasons_in_sentences():
     found = recommend(estimated(0.1, 0.4, 0.1, 0.3), bank=BANK)
     for entry in found.ranking:
