@@ -12,7 +12,8 @@ NAMES = {
     "film": "FiLM", "mfm": "MFM", "mvae": "MVAE", "mctn": "MCTN", "mult": "MulT", "rmfn": "RMFN", "mfas": "MFAS",
     "cca": "CCA", "ef_transformer": "EF transformer", "lf_transformer": "LF transformer", "ef_lstm": "EF-LSTM",
     "lf_lstm": "LF-LSTM", "ctc_alignment": "CTC alignment", "refnet": "RefNet", "refnet_inputs": "RefNet on inputs",
-    "functional_entropy": "functional entropy",
+    "functional_entropy": "functional entropy", "agreement": "agreement loss", "contrastive": "contrastive loss",
+    "reconstruction": "reconstruction loss", "sum": "sum fusion", "product": "product fusion",
 }  # fmt: skip
 """Methods whose name is not its words."""
 

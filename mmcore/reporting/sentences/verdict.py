@@ -80,10 +80,16 @@ def change(facts: Facts, estimate: Estimate) -> str:
 
 
 def rival(facts: Facts) -> Model | None:
-    """Return the best model on all modalities that is not late fusion."""
+    """Return the model on all modalities, not late fusion, that validation rows prefer.
+
+    The best on test rows would be the luckiest of them: with many models one would contradict a good verdict by chance.
+    """
     every = set(facts.modalities)
-    found = (m for m in facts.models if set(m.modalities) == every and m.key != "late_fusion" and m.score)
-    return next(found, None)
+    found = [m for m in facts.models if set(m.modalities) == every and m.key != "late_fusion" and m.score]
+    sign = 1 if facts.metric.higher_is_better else -1
+    scores = (facts.result("verdict") or {}).get("scores") or ()
+    valid = {entry["model"]: sign * entry["value"] for entry in scores if entry["value"] is not None}
+    return max(found, key=lambda model: valid.get(model.key, float("-inf")), default=None)
 
 
 def verdict_of(facts: Facts) -> Verdict:

@@ -18,7 +18,7 @@ from mmcore.reporting.proposal import KEYS, own_shares, proposal_of
 from mmcore.reporting.sections import proposal as section
 from mmcore.reporting.sentences import advice as advice_words
 from mmcore.reporting.sentences import proposal as words
-from mmcore.reporting.sentences.verdict import verdict_of
+from mmcore.reporting.sentences.verdict import rival, verdict_of
 from mmcore.reporting.tokens import NARROW, WIDE
 
 NBSP = "\u00a0"
@@ -126,6 +126,7 @@ def test_the_verdict_is_plain_and_its_reason_holds_the_banks_evidence(verdict, p
     assert (
         f"reaches {100 * entry['relative_accuracy']['value']:.1f}{NBSP}% of the best model's accuracy" in told.because
     )
+    assert ("and early fusion, expected to come first, 99.6" in told.because) == (recommended != "early_fusion")
     without = verdict_of(facts_of(results(verdict=verdict, bank=False)))
     assert "best model's accuracy" not in without.because and told.because.startswith(without.because)
 
@@ -149,6 +150,18 @@ def test_where_nothing_was_learnt_the_reason_says_so_and_quotes_no_bank():
     found["verdict"]["beats_constant"] = False
     because = verdict_of(facts_of(found)).because
     assert because.endswith("nothing was learnt that could tell.") and "synthetic" not in because
+
+
+def test_late_fusion_is_held_against_the_fusion_that_validation_prefers_not_the_luckiest_on_test():
+    found = results(verdict="late_fusion", more_models=3)
+    lucky = next(entry for entry in found["evaluation"]["models"] if entry["model"].startswith("fusion_number"))
+    lucky["metrics"]["accuracy"] = {"value": 0.95, "low": 0.93, "high": 0.97}
+    lucky["difference"] |= {"value": 0.17, "low": 0.15, "high": 0.19}
+    assert rival(facts_of(found)).key == "early_fusion"
+    assert verdict_of(facts_of(found)).kind == "late_fusion"
+    found["verdict"]["scores"].append({"model": lucky["model"], "value": 0.94, "low": 0.9, "high": 0.96})
+    assert rival(facts_of(found)).key == lucky["model"]
+    assert verdict_of(facts_of(found)).kind == "late_fusion_contradicted"
 
 
 def test_own_parts_are_shares_of_what_is_above_zero():
