@@ -20,7 +20,7 @@ def draw(advice: Advice, width: int, identity: str, css: str = "") -> Markup:
     step = 48 if narrow else 36
     drawing = svg.Drawing(width, 8 + step * len(found) + 26)
     values = [100 * v for entry in found for v in _values(entry)]
-    scale = svg.Scale(*value_range([*values], zero=False), 8 if narrow else 190, width - (14 if narrow else 210))
+    scale = svg.Scale(*value_range([*values], zero=False), 8 if narrow else 190, width - (14 if narrow else 130))
     axis(drawing, scale, 4, 8 + step * len(found), unit="%", zero=False)
     for i, entry in enumerate(found):
         _row(drawing, entry, scale, 8 + i * step + (34 if narrow else 18), narrow)

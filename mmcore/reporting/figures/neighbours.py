@@ -28,7 +28,7 @@ def draw(facts: Facts, proposal: Proposal, width: int, identity: str, css: str =
     n = len(proposal.neighbours) + len(own)
     top, gap = (0 if narrow else 20), (10 if own else 0)
     drawing = svg.Drawing(width, top + step * n + gap + 24)
-    scale = svg.Scale(0.0, 1.0, 0 if narrow else 190, width if narrow else 470)
+    scale = svg.Scale(0.0, 1.0, 0 if narrow else 240, width if narrow else 470)
     if not narrow:
         drawing.text(width - 238, 12, "weight")
         drawing.text(width - 176, 12, "best model there")

@@ -186,7 +186,7 @@ def test_bars_of_the_figure_have_the_length_of_their_shares(width):
     rows = {}
     for atom, x, y, length in boxes:
         rows.setdefault(y, []).append((atom, float(x), float(length)))
-    whole = 280.0 if width == WIDE else float(NARROW)
+    whole = 230.0 if width == WIDE else float(NARROW)
     assert len(rows) == 1 + len(facts.results["selection"]["neighbours"])
     for row in rows.values():
         assert [atom for atom, _, _ in row] == ["u1", "r", "u2", "s"]
