@@ -126,6 +126,22 @@ def test_the_proposal_is_quoted_and_changes_nothing():
     assert canonical_json(decide(frame)) == canonical_json(plain)
 
 
+def test_the_first_candidate_is_quoted_by_name():
+    selection = {"verdict": "one_modality", "candidates": [{"model": "film"}, {"model": "late_fusion"}]}
+    said = decide(table(models(0.85, 0.5, 0.8, 0.8)), selection=selection)["reasons"][-1]
+    assert "proposed one_modality, first film;" in said and "agrees with" in said
+
+
+def test_scores_are_the_share_of_right_rows_with_an_interval_that_holds_it():
+    frame = table(models(0.6, 0.5, 0.6, 0.9), seeds=(0, 1))
+    right = (frame["prediction"] == frame["truth"]).groupby(frame["model"]).mean()
+    scores = {entry["model"]: entry for entry in decide(frame)["scores"]}
+    assert set(scores) == set(right.index)
+    for name, share in right.items():
+        assert scores[name]["value"] == pytest.approx(share)
+        assert scores[name]["low"] < share < scores[name]["high"]
+
+
 def test_rows_and_names_in_another_order_change_nothing():
     frame = table(models(0.7, 0.65, 0.85, 0.85))
     assert decide(frame.iloc[::-1]) == decide(frame)
