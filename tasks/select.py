@@ -87,11 +87,6 @@ def selection_problems(ds: Dataset, select: Select) -> list[InputError]:
     elif spec.task == "classification" and len(np.unique(ds.labels()[known])) < 2:
         problems.append(InputError(f"{name}.{spec.column}", "labels of one class", "two classes or more",
                                    "There is nothing to tell apart: check the labels."))  # fmt: skip
-    if len(ds.modalities) > 1:
-        have = np.sum([ds.presence(modality) & known for modality in ds.modalities], axis=0)
-        if known.any() and not (have > 1).any():
-            problems.append(InputError(f"{name}.presence", "no labelled row with two modalities", "such rows",
-                                       "Match the modalities' rows: interactions need them side by side."))  # fmt: skip
     return problems + _advice_problems(ds, select)
 
 

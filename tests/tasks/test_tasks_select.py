@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from valid_parameters import PARAMETERS
 
 from mmcore.data import from_arrays, save_dataset
 from mmcore.errors import InputError
+from mmcore.information.pairs import estimate_dataset
 from mmcore.reporting.proposal import KEYS
 from mmcore.training import fitting_methods
 from tasks.advice import advice_rows, modality_advice, rows_of
@@ -43,21 +45,18 @@ def test_a_usable_dataset_has_no_problem():
 
 
 def test_each_reason_why_there_is_nothing_to_select():
-    half = np.arange(40) < 20
     unlabelled = dataset()
     unlabelled.samples["label"] = None
     assert arguments(dataset(modalities=["sound"])) == ["films.modalities"]
     assert arguments(dataset(labels=["good"] * 40)) == ["films.label"]
-    assert arguments(dataset(presence={"sound": half, "sight": ~half})) == ["films.presence"]
     assert arguments(unlabelled) == ["films.label"]
 
 
 def test_all_problems_are_told_together():
-    half = np.arange(40) < 20
-    ds = dataset(labels=["good"] * 40, presence={"sound": half, "sight": ~half})
+    ds = dataset(labels=["good"] * 40)
     advice = {"labelled": "splat=train", "held": "sond"}
     found = arguments(ds, advice)
-    assert found == ["films.label", "films.presence", "select.advice.held", "select.advice.labelled"]
+    assert found == ["films.label", "select.advice.held", "select.advice.labelled"]
 
 
 def test_the_stage_stops_with_all_of_them_and_leaves_no_result(tmp_path):
@@ -98,6 +97,31 @@ def test_the_stage_writes_every_key_that_the_page_reads_and_learn_trains(tmp_pat
     assert set(KEYS) <= set(found) and found["verdict"] == "fusion" and found["advice"] is None
     learning = open_learning("films", tmp_path)
     assert {"early_fusion", "late_fusion", "unimodal:sound", "unimodal:sight"} == set(learning.models)
+
+
+def test_without_a_labelled_pair_nothing_is_proposed_for_a_stated_reason_but_the_advice_is_given(tmp_path):
+    ds = copied()
+    paired = np.arange(len(ds)) >= len(ds) // 2
+    for number, name in enumerate(ds.modalities):  # labelled rows have one modality each, paired ones no label
+        ds.samples[f"has_{name}"] = paired | (np.arange(len(ds)) % 2 == number)
+    ds.samples.loc[paired, "label"] = None
+    ds.samples["split"] = np.array(["train", "valid", "test"])[np.arange(len(ds)) % 3]
+    ds = dataclasses.replace(ds, samples=ds.samples.drop(columns="done"))
+    content = copy.deepcopy(PARAMETERS)
+    content["select"]["advice"] = {"labelled": "known", "held": "a", "n_boot": 20}
+    places = Places("copied", tmp_path)
+    content["datasets"]["copied"] = content["datasets"].pop("films")
+    content["datasets"]["copied"]["source"]["modalities"] = {"a": {"kind": "tabular"}, "b": {"kind": "tabular"}}
+    (tmp_path / "params.yaml").write_text(json.dumps(content), encoding="utf-8")
+    save_dataset(ds, places.prepared)
+    places.results.mkdir(parents=True)
+    options = {"n_boot": 0, "n_null": 0, "clusters": 2}
+    places.estimate.write_text(json.dumps(estimate_dataset(ds, label=None, options=options, seed=1)), encoding="utf-8")
+    propose_models("copied", tmp_path)
+    found = json.loads(places.selection.read_text(encoding="utf-8"))
+    assert found["status"] == "absent" and "labelled and present" in found["reason"]
+    assert {entry["model"] for entry in found["mandatory"]} >= {"unimodal:a", "unimodal:b", "late_fusion"}
+    assert found["advice"]["next"] == "b" and found["advice"]["candidates"][0]["advice"]["collect"] == "yes"
 
 
 def test_training_rows_are_those_of_one_fit():
