@@ -91,17 +91,20 @@ def fitted(
     method: str, one: Draw, dataset: Callable[[], Dataset], fresh: Callable[[], Dataset], settings: Mapping[str, Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the logits on validation rows (seeds, n, classes), and the accuracy on fresh rows of each seed."""
-    options = {name: settings[name] for name in ("build", "fit", "seeds", "fresh_rows")}
+    options = {name: settings[name] for name in ("build", "fit", "seeds", "fresh_rows", "steps_an_epoch")}
     place = _kept(method.replace(":", "-"), one, FITTING, settings, method, options).with_suffix(".npz")
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
         ds, judge = dataset(), fresh()
         valid, judged = ds.rows("valid"), judge.rows("test")
+        # patience counts epochs: with one batch size for all, few rows make so few steps that an exclusive or, which
+        # stands at chance before it is found, is given up by then
+        batch = max(1, len(ds.rows("train")) // settings["steps_an_epoch"])
         logits, right = [], []
         for seed in settings["seeds"]:
             own = stream_seed(one.seed, "train", method, seed)
             model = train_method(
-                method, ds, seed=own, build=dict(settings["build"]), device="cpu", **settings["fit"]
+                method, ds, seed=own, build=dict(settings["build"]), device="cpu", batch_size=batch, **settings["fit"]
             ).model
             logits.append(predict(model, ds, valid).astype(np.float32))
             right.append(np.mean(predict(model, judge, judged).argmax(axis=1) == judge.labels()[judged]))
@@ -127,7 +130,8 @@ def judged_draw(one: Draw, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         one: the draw.
-        settings: `estimate`, `build`, `fit`, `seeds`, `models`, `fresh_rows`, `verdict`, `place` of the parameters.
+        settings: the parameters: `estimate`, `build`, `fit`, `steps_an_epoch`, `seeds`, `models`, `fresh_rows`,
+            `verdict`, `place`.
     """
     world = world_called(one.world)
     dataset = functools.cache(lambda: draw(world, one.rows, seed=one.seed))

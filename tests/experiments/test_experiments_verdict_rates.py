@@ -84,11 +84,14 @@ def test_sizes_take_turns_and_every_draw_has_its_own_seed():
     assert plan("gate", 2, {"seed": 0, "sizes": [600, 900, 1500]}) == draws[:2]
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("pure_synergy", "fusion"), ("one_sufficient", "one_modality")])
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("pure_synergy", "fusion"), pytest.param("one_sufficient", "one_modality", marks=pytest.mark.slow)],
+)
 def test_one_draw_goes_from_rows_to_its_verdict_and_is_kept(tmp_path, name: str, verdict: str):
     settings = parameters("verdict_rates") | {
-        "place": str(tmp_path), "sizes": [700], "seeds": [0], "models": [], "fresh_rows": 400,
-        "estimate": {"n_boot": 10, "n_null": 10},
+        "place": str(tmp_path), "sizes": [600], "seeds": [0], "models": [], "fresh_rows": 400,
+        "estimate": {"n_boot": 5, "n_null": 5},
     }  # fmt: skip
     one = plan(name, 1, settings)[0]
     first = judged_draw(one, settings)
