@@ -44,6 +44,7 @@ QUIET_ENVIRONMENT = {
 """Telemetry of every tool off, and no server that nobody asked for."""
 
 _HEALTH_TIMEOUT_S = 3.0
+_HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 
 
 def quiet_environment() -> None:
@@ -173,9 +174,10 @@ def _run_flow(function: Any, options: dict[str, Any], args: Any, kwargs: Any) ->
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     prefect_flow: Any = _prefect_flow(function, **options)
-    if FlowRunContext.get() is None:
+    if FlowRunContext.get() is None and _HEARTBEAT in os.environ:
         return prefect_flow(*args, **kwargs)
-    # The outer flow's heartbeat already vouches for this process; each further one costs a second at its end.
+    # A heartbeat costs up to a second at the end of its flow and nothing here listens to it: only the outermost flow
+    # has one, and only where somebody asked for it, whose automation may then tell that a process died.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         return prefect_flow(*args, **kwargs)
 

@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import beta, t
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.metrics import Metric, find_metric, score, statistics, unit_sums
@@ -123,6 +122,8 @@ def student_interval(value: float, without: np.ndarray, *, level: float, metric:
         return Interval(value, None, None, level, unit, n_units, f"one {unit} only: nothing to compare it with")
     if not np.isfinite(without).all():
         return Interval(value, None, None, level, unit, n_units, f"undefined when one {unit} is left out")
+    from scipy.stats import t  # half a second to import, in every stage that only checks the interval's name
+
     error = standard_error(value, without)
     quantile = float(t.ppf(0.5 + level / 2, n_units - 1))
     # sums of floats can miss 0 or 1 by rounding; the exact interval is for the edge itself
@@ -157,6 +158,8 @@ def exact_binomial(successes: int, trials: int, *, level: float = 0.95) -> tuple
         >>> [round(end, 4) for end in exact_binomial(10, 10)]
         [0.6915, 1.0]
     """
+    from scipy.stats import beta
+
     tail = (1.0 - level) / 2
     low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
     high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))
