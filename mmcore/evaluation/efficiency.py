@@ -137,14 +137,12 @@ def measure(
 
     from mmcore.models.cost import count_flops
 
-    sizes = {len(value) for value in inputs.values()}
-    if len(sizes) != 1 or 0 in sizes:
-        raise InputError("inputs", f"batches of {sorted(sizes)} rows", "one batch of one row or more", "Pass tensors.")
+    batch = _batch_size(inputs)
     if repeats < 1 or warmup < 0:
         raise InputError("repeats, warmup", f"{repeats}, {warmup}", "1 and 0 or more", "Use 9 and 2.")
     if (loss is None) != (targets is None):
         raise InputError("loss, targets", "one of them", "both or neither", "Pass what the loss compares with.")
-    batch, device = sizes.pop(), next(model.parameters()).device
+    device = next(model.parameters()).device
     was_training = model.training
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         model.eval()
@@ -171,6 +169,14 @@ def measure(
         sum(p.numel() for p in parameters), trainable, count_flops(model, ragged_length=steps), forward_bytes,
         step_bytes, forward_seconds, step_seconds, batch, repeats, torch.get_num_threads(), str(device),
     )  # fmt: skip
+
+
+def _batch_size(inputs: Mapping[str, Tensor]) -> int:
+    """Return the number of rows that all tensors of a batch have."""
+    sizes = {len(value) for value in inputs.values()}
+    if len(sizes) != 1 or 0 in sizes:
+        raise InputError("inputs", f"batches of {sorted(sizes)} rows", "one batch of one row or more", "Pass tensors.")
+    return sizes.pop()
 
 
 def measure_on(

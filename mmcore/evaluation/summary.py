@@ -63,14 +63,8 @@ def evaluate(
     recommended = str(verdict["recommended"])
     if recommended not in names:
         raise InputError("models", ", ".join(names), recommended, "List the recommended model too.")
-    read = {
-        name: read_predictions(predictions, name, task=task, classes=classes, part="test") for name in names
-    }  # fmt: skip
+    read = _tested(predictions, names, task, classes)
     first = read[names[0]]
-    for name in names[1:]:
-        if not np.array_equal(read[name].sample_ids, first.sample_ids):
-            raise InputError("predictions", f"{name} and {names[0]} tested on different rows", "the same test rows",
-                             "Test every model on the same rows.")  # fmt: skip
     given = dict(protocol or {})
     return {
         "metric": chosen.name,
@@ -90,6 +84,18 @@ def evaluate(
         "subsets": [dict(entry) for entry in subsets],
         "calibration": calibration(read[recommended], level=level) if task == "classification" else None,
     }  # fmt: skip
+
+
+def _tested(
+    predictions: pd.DataFrame, names: Sequence[str], task: str, classes: Sequence[str]
+) -> dict[str, Predicted]:
+    """Return each model's predictions of the test rows, which must be the same rows for all."""
+    read = {name: read_predictions(predictions, name, task=task, classes=classes, part="test") for name in names}
+    for name in names[1:]:
+        if not np.array_equal(read[name].sample_ids, read[names[0]].sample_ids):
+            raise InputError("predictions", f"{name} and {names[0]} tested on different rows", "the same test rows",
+                             "Test every model on the same rows.")  # fmt: skip
+    return read
 
 
 def majority_rate(predicted: Predicted) -> float | None:

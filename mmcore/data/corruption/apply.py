@@ -86,9 +86,7 @@ def corrupt(
     if fill not in FILLS:
         raise unknown_name("fill", fill, FILLS)
     parts, gated = _parts(ds, modality, form, method)
-    chosen = np.arange(len(ds)) if rows is None else np.asarray(rows, dtype=np.int64)
-    if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(ds)):
-        raise InputError("rows", f"{chosen.min()} .. {chosen.max()}", f"0 .. {len(ds) - 1}", "Give row numbers.")
+    chosen = _chosen(ds, rows)
     if statistics is not None and statistics.modality != modality:
         received = f"those of {statistics.modality}"
         raise InputError("statistics", received, f"those of {modality}", "Fit them on this modality.")
@@ -109,6 +107,14 @@ def corrupt(
         values = _corrupted(array.values, spans, ids[chosen].tolist(), plan, file)
         return ds.replace({modality: Ragged(values, array.offsets, array.times)})
     return ds.replace({modality: _corrupted(array, chosen.tolist(), ids[chosen].tolist(), plan, file)})
+
+
+def _chosen(ds: Dataset, rows: np.ndarray | None) -> np.ndarray:
+    """Return the rows to corrupt as numbers of rows that the dataset has."""
+    chosen = np.arange(len(ds)) if rows is None else np.asarray(rows, dtype=np.int64)
+    if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(ds)):
+        raise InputError("rows", f"{chosen.min()} .. {chosen.max()}", f"0 .. {len(ds) - 1}", "Give row numbers.")
+    return chosen
 
 
 def _file(directory: Path, modality: str, *, ragged: bool) -> Path:

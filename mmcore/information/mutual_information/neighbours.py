@@ -33,6 +33,17 @@ Float = NDArray[np.float64]
 SCALES = ("standardise", "ranks", "none")
 
 
+def _columns(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays with one row a sample, as many rows each."""
+    x, y = as_array(x, "x"), as_array(y, "y")
+    if x.ndim == 0 or len(x) == 0:
+        received = "a scalar" if x.ndim == 0 else "no rows"
+        raise InputError("x", received, "one value or vector a row", "Pass an array with one row a sample.")
+    if y.ndim == 0 or len(x) != len(y):
+        raise InputError("y", f"shape {y.shape}", f"as many rows as x, shape {x.shape}", "Align the rows first.")
+    return x, y
+
+
 def neighbours(
     x: Any,
     y: Any,
@@ -79,12 +90,7 @@ def neighbours(
         raise unknown_name("scale", str(scale), SCALES)
     check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")
     check_draws(seed, n_subsamples, n_null, names=("n_subsamples", "n_null"))
-    x, y = as_array(x, "x"), as_array(y, "y")
-    if x.ndim == 0 or len(x) == 0:
-        received = "a scalar" if x.ndim == 0 else "no rows"
-        raise InputError("x", received, "one value or vector a row", "Pass an array with one row a sample.")
-    if y.ndim == 0 or len(x) != len(y):
-        raise InputError("y", f"shape {y.shape}", f"as many rows as x, shape {x.shape}", "Align the rows first.")
+    x, y = _columns(x, y)
     chosen = VARIANTS[_automatic(x, y) if variant == "auto" else variant]
     first, second = _prepared(x, y, chosen, scale)
     n_rows = len(first)

@@ -193,6 +193,16 @@ def _record(samples: Samples, read: Read, table: PID, options: Options) -> dict[
     }
 
 
+def _check_reach(samples: Samples, k: int) -> None:
+    """Raise where no row has `k` neighbours of its class, or none outside its group."""
+    if samples.groups is not None and samples.groups.max() < 1:
+        raise InputError("groups", "1 group", "at least two groups", "Neighbours come from other groups: leave it out.")
+    largest = int(np.bincount(samples.labels).max())
+    if k >= largest:
+        allowed = f"fewer than the {largest} rows of the largest class"
+        raise InputError("k", k, allowed, "Lower k: 3 to 10 are usual.")
+
+
 def estimate(
     x1: Any,
     x2: Any,
@@ -226,12 +236,7 @@ def estimate(
     check_resamples(n_boot, n_null)
     samples = check_samples(x1, x2, y, groups, label_bins=chosen.label_bins)
     check_rows(len(samples.labels), samples.n_classes)
-    if samples.groups is not None and samples.groups.max() < 1:
-        raise InputError("groups", "1 group", "at least two groups", "Neighbours come from other groups: leave it out.")
-    largest = int(np.bincount(samples.labels).max())
-    if chosen.k >= largest:
-        allowed = f"fewer than the {largest} rows of the largest class"
-        raise InputError("k", chosen.k, allowed, "Lower k: 3 to 10 are usual.")
+    _check_reach(samples, chosen.k)
     depth = min(_MOST_NEIGHBOURS, max(64, 8 * chosen.k * samples.n_classes))
     pairs = ([samples.x1], [samples.x2], [samples.x1, samples.x2])
     places = [places_of(sources, chosen.components, seed=seed) for sources in pairs]
