@@ -23,6 +23,7 @@ from mmcore.information.plan import EstimateOptions, Plan, allowed_rows, read_op
 from mmcore.information.sources import Source, Target, join, read_source, read_target
 
 Progress = Callable[[int, int, str], None]
+Part = tuple[str, tuple[str, ...]]
 
 INTERVALS = {
     "bias_aware": "bias-aware bootstrap interval, clusters held fixed",
@@ -73,13 +74,27 @@ def _reach(target: Target | Exception, modalities: list[str], found: Mapping[str
     }
 
 
-def _parts(modalities: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+def _parts(modalities: Sequence[str]) -> list[Part]:
     """Return (kind, names) of everything that is estimated, in order."""
-    parts: list[tuple[str, tuple[str, ...]]] = [("alone", (name,)) for name in modalities]
+    parts: list[Part] = [("alone", (name,)) for name in modalities]
     parts += [("pair", names) for names in itertools.combinations(modalities, 2)]
     if len(modalities) > 2:
         parts += [("rest", (name, *(other for other in modalities if other != name))) for name in modalities]
     return parts
+
+
+def _estimated(
+    plan: Plan, sources: Mapping[str, Any], parts: Sequence[Part], progress: Progress | None
+) -> dict[Part, dict[str, Any]]:
+    """Return what was found for each part, or why it was refused."""
+    found: dict[Part, dict[str, Any]] = {}
+    for kind, names in parts:
+        wanted = [sources[name] for name in names]
+        problems = [part for part in (plan.target, *wanted) if isinstance(part, Exception)]
+        found[kind, names] = refused(problems[0]) if problems else _attempt(plan, kind, wanted)
+        if progress is not None:
+            progress(len(found), len(parts), " and ".join(names) if kind != "rest" else f"{names[0]} and all others")
+    return found
 
 
 def _attempt(plan: Plan, kind: str, sources: Sequence[Source]) -> dict[str, Any]:
@@ -137,15 +152,8 @@ def estimate_dataset(
     allowed = allowed_rows(ds, settings.rows)
     target = _caught(read_target, ds, label, settings.label_bins)
     sources = {name: _caught(read_source, ds, name) for name in ds.modalities}
-    plan = Plan(target, ds.groups, settings, seed, allowed)
     parts = _parts(ds.modalities)
-    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
-    for kind, names in parts:
-        problems = [part for part in (target, *(sources[name] for name in names)) if isinstance(part, Exception)]
-        wanted = [sources[name] for name in names]
-        found[kind, names] = refused(problems[0]) if problems else _attempt(plan, kind, wanted)
-        if progress is not None:
-            progress(len(found), len(parts), " and ".join(names) if kind != "rest" else f"{names[0]} and all others")
+    found = _estimated(Plan(target, ds.groups, settings, seed, allowed), sources, parts, progress)
     return {
         **_heading(ds, settings, seed),
         "label": _label(spec.column, spec.task, list(spec.classes or ()), target),

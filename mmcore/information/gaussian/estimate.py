@@ -130,6 +130,12 @@ def _named(ends: Float) -> dict[str, tuple[float, float]]:
     return {name: (float(low), float(high)) for name, (low, high) in zip(ATOMS, ends)}
 
 
+def _check_draws(n_boot: Any, n_null: Any) -> None:
+    for name, value in (("n_boot", n_boot), ("n_null", n_null)):
+        if not isinstance(value, (int, np.integer)) or value < 0 or (name == "n_boot" and value == 1):
+            raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
+
+
 def estimate(
     x1: Any,
     x2: Any,
@@ -149,8 +155,7 @@ def estimate(
         groups: N names of the leakage unit; resamples draw whole groups, permutations stay within groups, or exchange
             the targets of whole groups where each has one only.
         seed: of resamples and permutations.
-        n_boot: resamples for `.interval`; `.corrected` needs none, and with a ridge
-            takes some tens where there are none.
+        n_boot: resamples for `.interval`; `.corrected` needs none, and with a ridge takes some tens where n_boot is 0.
         n_null: permutations of the target's rows for `.null`.
         options: see `Options`.
 
@@ -168,9 +173,7 @@ def estimate(
         (True, True)
     """
     chosen = read_options(options)
-    for name, value in (("n_boot", n_boot), ("n_null", n_null)):
-        if not isinstance(value, (int, np.integer)) or value < 0 or (name == "n_boot" and value == 1):
-            raise InputError(name, value, "0, or an integer >= 2", "Pass for example 200.")
+    _check_draws(n_boot, n_null)
     rows = check_rows(x1, x2, y, groups, chosen.ridge)
     n_rows = len(rows.values)
     found = channel(_covariance(rows.values, chosen.ridge), rows.sizes)
