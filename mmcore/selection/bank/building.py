@@ -171,7 +171,7 @@ def _written(path: Path, table: pd.DataFrame) -> bool:
     """Write a table where its text differs from what is there; return whether it was."""
     for column in table.columns.intersection(_WHOLE):
         table[column] = pd.to_numeric(table[column]).astype("Int64")  # whole numbers, or nothing
-    for column in table.columns[table.dtypes == float]:
+    for column in table.select_dtypes("float64").columns:
         table[column] += 0.0  # no "-0.0"
     text = table.to_csv(index=False, lineterminator="\n")
     if path.is_file() and path.read_text(encoding="utf-8") == text:

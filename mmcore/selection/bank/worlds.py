@@ -41,6 +41,7 @@ class BankSettings:
         left_out: methods that are not tried.
         seeds: of the fits; predictions of the first one are quantified.
         once, once_layouts: methods, and layouts of worlds, with the first seed only.
+        only: layout -> the only methods on worlds with such a modality.
         estimate: options of `estimate_dataset`.
         settings: of the trials.
         worlds: names of the only worlds; None: all.
@@ -57,6 +58,7 @@ class BankSettings:
     left_out: Sequence[str] = ()
     once: Sequence[str] = ()
     once_layouts: Sequence[str] = ()
+    only: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     worlds: Sequence[str] | None = None
     methods: Sequence[str] | None = None
 
@@ -71,15 +73,21 @@ class BankSettings:
         for name in values:
             if name not in fields:
                 raise unknown_name("bank", str(name), fields)
-        missing = [name for name, one in fields.items() if one.default is dataclasses.MISSING and name not in values]
+        missing = [
+            name
+            for name, one in fields.items()
+            if one.default is one.default_factory is dataclasses.MISSING and name not in values
+        ]
         if missing:
             raise InputError("bank", f"no {', '.join(missing)}", ", ".join(fields), "Name it in bank.yaml.")
         found = cls(**values)
         if not found.seeds:
             raise InputError("bank.seeds", "none", "one seed or more", "Name a seed.")
         names = (*method_names(), *(f"unimodal:{place}" for place in PLACES))
-        for argument in ("left_out", "once", "methods"):
-            for method in getattr(found, argument) or ():
+        listed = {argument: getattr(found, argument) or () for argument in ("left_out", "once", "methods")}
+        listed |= {f"only.{layout}": methods for layout, methods in found.only.items()}
+        for argument, methods in listed.items():
+            for method in methods:
                 if method not in names:
                     raise unknown_name(f"bank.{argument}", method, names)
         return found
@@ -164,8 +172,11 @@ def tried_methods(world: BankWorld, settings: BankSettings) -> tuple[str, ...]:
             found += [f"{method.name}:{place}" for place in PLACES[:count]]
         elif fits_number(method.name, count):
             found.append(method.name)
-    chosen = found if settings.methods is None else [name for name in found if name in settings.methods]
-    return tuple(name for name in chosen if name not in settings.left_out)
+    chosen = [name for name in found if name not in settings.left_out]
+    limits = [settings.only[layout] for layout in dict.fromkeys(world.layouts) if layout in settings.only]
+    for limit in limits if settings.methods is None else [*limits, settings.methods]:
+        chosen = [name for name in chosen if name in limit]
+    return tuple(chosen)
 
 
 def asked_trials(world: BankWorld, settings: BankSettings) -> tuple[AskedTrial, ...]:

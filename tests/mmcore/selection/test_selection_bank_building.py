@@ -119,6 +119,16 @@ def test_models_of_sequences_are_tried_where_there_are_some():
                                                                       ("first", "second", "third")]  # fmt: skip
 
 
+def test_some_methods_only_on_some_layouts():
+    only = {"sequence": ["late_fusion", "mult"], "image": ["late_fusion"]}
+    settings = dataclasses.replace(
+        TINY, worlds=["pure_synergy", "image_sequence", "sequence_synergy"], methods=None, only=only, left_out=["sum"]
+    )
+    vector, both, sequence = (tried_methods(world, settings) for world in bank_worlds(settings))
+    assert (both, sequence) == (("late_fusion",), ("late_fusion", "mult"))
+    assert "product" in vector and "sum" not in vector
+
+
 def test_an_unknown_world_or_setting_is_told():
     with pytest.raises(InputError, match="pure_synergy"):
         bank_worlds(dataclasses.replace(TINY, worlds=["pure_sinergy"]))
