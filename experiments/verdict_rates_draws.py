@@ -29,7 +29,7 @@ from mmcore.evaluation.verdict import decide
 from mmcore.information.pairs import estimate_dataset
 from mmcore.seeds import stream_seed
 from mmcore.selection import propose
-from mmcore.training import predict, train_method
+from mmcore.training import fitting_methods, predict, train_method
 
 ESTIMATING = ("data/*.py", "data/worlds/**/*.py", "information/**/*.py")
 FITTING = ("data/*.py", "data/worlds/**/*.py", "models/**/*.py", "objectives/**/*.py", "training/**/*.py")
@@ -137,8 +137,10 @@ def judged_draw(one: Draw, settings: Mapping[str, Any]) -> dict[str, Any]:
     dataset = functools.cache(lambda: draw(world, one.rows, seed=one.seed))
     fresh = functools.cache(lambda: draw(world, {"train": 20, "test": settings["fresh_rows"]}, seed=one.seed))
     estimate = estimated(one, dataset, settings)
-    selection = propose(estimate, world.modalities)
     ds = dataset()
+    selection = propose(
+        estimate, world.modalities, methods=fitting_methods(ds.spec)[0], n_rows=len(ds.rows("train")), seed=one.seed
+    )
     valid, classes = ds.rows("valid"), tuple(ds.spec.label().classes or ())
     truth, ids = ds.labels()[valid], ds.samples["sample_id"].to_numpy()[valid]
     frames, accuracy = [], {}
