@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mmcore.models.encoders import EncoderChoice, build_encoders
-from mmcore.models.standardisation import Prepared, StandardisedInputs, blank_absent, output_scale
+from mmcore.models.representations import represented
+from mmcore.models.standardisation import Prepared, StandardisedInputs, output_scale
 from mmcore.models.trace import Trace
 
 if TYPE_CHECKING:
@@ -97,10 +98,7 @@ class FusedModel(nn.Module):
 
     def trace_prepared(self, prepared: list[Prepared]) -> Trace:
         """Return the trace of inputs that are standardised already."""
-        representations = [
-            blank_absent(encoder(each.values, each.lengths), each.present)
-            for encoder, each in zip(self.encoders, prepared)
-        ]
+        representations = represented(self.encoders, prepared)
         fused = self.fusion(representations, [each.present for each in prepared])
         return Trace(self.scale(self.head(fused)), representations, fused, prepared)
 

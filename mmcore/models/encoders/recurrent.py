@@ -13,6 +13,7 @@ the input is as wide as the state.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from jaxtyping import Float, Int
@@ -88,7 +89,8 @@ class Recurrent(nn.Module):
         return self.dropout(run_packed(self.network, values, lengths)[0]), lengths
 
 
-def gru_for_shape(
+def _for_shape(
+    kind: str,
     shape: Sequence[int | None],
     *,
     width: int = 64,
@@ -97,10 +99,10 @@ def gru_for_shape(
     bidirectional: bool = False,
     pooling: str = "last",
 ) -> Recurrent:
-    """Return the GRU of sequences (T, channels); raises as `Recurrent`."""
+    """Return the network of sequences (T, channels); raises as `Recurrent`."""
     return Recurrent(
         int(shape[-1] or 1),
-        kind="gru",
+        kind=kind,
         width=width,
         layers=layers,
         bidirectional=bidirectional,
@@ -109,22 +111,6 @@ def gru_for_shape(
     )
 
 
-def lstm_for_shape(
-    shape: Sequence[int | None],
-    *,
-    width: int = 64,
-    dropout: float = 0.1,
-    layers: int = 1,
-    bidirectional: bool = False,
-    pooling: str = "last",
-) -> Recurrent:
-    """Return the LSTM of sequences (T, channels); raises as `Recurrent`."""
-    return Recurrent(
-        int(shape[-1] or 1),
-        kind="lstm",
-        width=width,
-        layers=layers,
-        bidirectional=bidirectional,
-        pooling=pooling,
-        dropout=dropout,
-    )
+# With `kind` given by position, the options of a builder, which the user may name, are all but `kind`.
+gru_for_shape = functools.partial(_for_shape, "gru")
+lstm_for_shape = functools.partial(_for_shape, "lstm")

@@ -24,11 +24,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmcore.errors import InputError
 from mmcore.models.encoders import EncoderChoice, build_encoders
 from mmcore.models.generative.decoders import build_decoder, decoding_target, reconstruction_error
 from mmcore.models.generative.mmd import mmd_to_normal
-from mmcore.models.standardisation import Prepared, StandardisedInputs, blank_absent, output_scale
+from mmcore.models.generative.sizes import factor_size
+from mmcore.models.representations import represented
+from mmcore.models.standardisation import Prepared, StandardisedInputs, output_scale
 from mmcore.models.trace import Trace
 
 if TYPE_CHECKING:
@@ -72,12 +73,7 @@ class FactorisationModel(nn.Module):
         prior: float = 1.0,
     ) -> None:
         super().__init__()
-        for name, weight in (("reconstruction", reconstruction), ("prior", prior)):
-            if not weight >= 0:
-                raise InputError(name, weight, "0 or more", "Use the default.")
-        size = max(width // 2, 1) if factor is None else factor
-        if size < 1:
-            raise InputError("factor", size, "a positive whole number", "Use the default.")
+        size = factor_size("factor", factor, width, reconstruction=reconstruction, prior=prior)
         self.modalities, self.specs, self.outputs = tuple(m.name for m in modalities), tuple(modalities), outputs
         self.reconstruction, self.prior = reconstruction, prior
         self.inputs = StandardisedInputs(modalities)
@@ -102,10 +98,7 @@ class FactorisationModel(nn.Module):
 
     def trace_prepared(self, prepared: list[Prepared]) -> Trace:
         """Return the trace of inputs that are standardised already."""
-        encoded = [
-            blank_absent(encoder(each.values, each.lengths), each.present)
-            for encoder, each in zip(self.encoders, prepared)
-        ]
+        encoded = represented(self.encoders, prepared)
         joint = self.discriminative(torch.cat(encoded, 1))  # z_y, (B, factor)
         fused = self.transform_joint(joint)
         added = self._added(encoded, joint, fused, prepared) if self.training else {}

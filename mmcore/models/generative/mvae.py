@@ -25,12 +25,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from mmcore.errors import InputError
 from mmcore.models.assembly import build_head
 from mmcore.models.encoders import EncoderChoice, build_encoders
 from mmcore.models.generative.decoders import build_decoder, decoding_target, reconstruction_error
 from mmcore.models.generative.experts import divergence_from_normal, product_of_experts
-from mmcore.models.standardisation import Prepared, StandardisedInputs, blank_absent, output_scale
+from mmcore.models.generative.sizes import factor_size
+from mmcore.models.representations import represented
+from mmcore.models.standardisation import Prepared, StandardisedInputs, output_scale
 from mmcore.models.trace import Trace
 
 if TYPE_CHECKING:
@@ -75,12 +76,7 @@ class VariationalModel(nn.Module):
         divergence: float = 2e-3,
     ) -> None:
         super().__init__()
-        for name, weight in (("reconstruction", reconstruction), ("divergence", divergence)):
-            if not weight >= 0:
-                raise InputError(name, weight, "0 or more", "Use the default.")
-        size = max(width // 2, 1) if latent is None else latent
-        if size < 1:
-            raise InputError("latent", size, "a positive whole number", "Use the default.")
+        size = factor_size("latent", latent, width, reconstruction=reconstruction, divergence=divergence)
         self.modalities, self.specs, self.outputs = tuple(m.name for m in modalities), tuple(modalities), outputs
         self.reconstruction, self.divergence = reconstruction, divergence
         self.inputs = StandardisedInputs(modalities)
@@ -103,10 +99,7 @@ class VariationalModel(nn.Module):
 
     def trace_prepared(self, prepared: list[Prepared]) -> Trace:
         """Return the trace of inputs that are standardised already; `fused` is the posterior mean."""
-        encoded = [
-            blank_absent(encoder(each.values, each.lengths), each.present)
-            for encoder, each in zip(self.encoders, prepared)
-        ]
+        encoded = represented(self.encoders, prepared)
         # At least single precision: variances are exponentials.
         wide = torch.promote_types(encoded[0].dtype, torch.float32)
         means = [head(part).to(wide) for head, part in zip(self.means, encoded)]
