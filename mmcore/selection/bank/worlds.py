@@ -38,7 +38,7 @@ class BankSettings:
         seed: of the rows and maps of the worlds.
         rows: split -> how many.
         random_worlds: `first` (seed of the first one) and `classes`, one entry a world.
-        left_out: methods that are not tried.
+        left_out: methods that are not tried; left_out_tags: tags of worlds that are not held.
         seeds: of the fits; predictions of the first one are quantified.
         once, once_layouts: methods, and layouts of worlds, with the first seed only.
         only: layout -> the only methods on worlds with such a modality.
@@ -56,6 +56,7 @@ class BankSettings:
     estimate: Mapping[str, Any]
     settings: Mapping[str, Any]
     left_out: Sequence[str] = ()
+    left_out_tags: Sequence[str] = ()
     once: Sequence[str] = ()
     once_layouts: Sequence[str] = ()
     only: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
@@ -152,7 +153,7 @@ def bank_worlds(settings: BankSettings) -> tuple[BankWorld, ...]:
     for index, n_classes in enumerate(settings.random_worlds["classes"]):
         world = random_world(first + index, n_classes=n_classes)
         drawn.append(BankWorld(world.name, world, ("random", "controlled", "vector")))
-    every = {one.name: one for one in (*named, *drawn)}
+    every = {one.name: one for one in (*named, *drawn) if not set(one.tags) & set(settings.left_out_tags)}
     if settings.worlds is None:
         return tuple(every.values())
     for name in settings.worlds:

@@ -106,6 +106,8 @@ def test_worlds_that_judge_the_selection_are_not_in_the_bank():
     judged = {f"random{k}" for k in range(1, 6)} | {f"generative_random{k}" for k in range(1, 6)}
     assert judged <= set(WORLDS) and not judged & names
     assert names == set(WORLDS) - judged | {"random_world_301", "random_world_302"}
+    pairs = bank_worlds(dataclasses.replace(TINY, worlds=None, left_out_tags=["three"]))
+    assert names - {world.name for world in pairs} == {"three_parity", "three_pairs", "three_layouts"}
     shown = [WORLDS[name].world for name in judged]
     assert not any(dataclasses.replace(one.world, name=other.name) == other for one in worlds for other in shown)
 
