@@ -102,6 +102,11 @@ class Learning:
 
         return fitting_methods(self.ds.spec)
 
+    @functools.cached_property
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Labels, identities and groups of all rows, read once: every run, noise and subset asks for them."""
+        return self.ds.labels(), self.ds.samples["sample_id"].to_numpy(dtype=object), self.ds.groups
+
     @property
     def metric(self) -> str:
         """The metric that decides: the one of params, or the task's own for `auto`."""
@@ -224,19 +229,20 @@ def retrained_models(method: str, modalities: Sequence[str]) -> dict[str, tuple[
 
 def frame_of(learning: Learning, run: Run, part: str, outputs: np.ndarray) -> pd.DataFrame:
     """Return the outputs of `run` on its `part` as rows of the predictions table."""
-    ds, label = learning.ds, learning.ds.spec.label()
+    label = learning.ds.spec.label()
     rows = learning.parts[run.fold].rows(part)
+    truth, identities, groups = learning.columns
     return prediction_frame(
         outputs,
-        ds.labels()[rows],
-        ds.samples["sample_id"].to_numpy()[rows],
+        truth[rows],
+        identities[rows],
         model=run.model,
         seed=run.seed,
         fold=run.fold,
         part=part,
         task=label.task,
         classes=label.classes or (),
-        groups=None if ds.groups is None else ds.groups[rows],
+        groups=None if groups is None else groups[rows],
     )
 
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom, t
 
 from mmcore.errors import InputError
 from mmcore.evaluation.interval import check_level, leave_one_out, standard_error
@@ -91,6 +90,8 @@ def compare(first: Predicted, second: Predicted, *, metric: str, level: float = 
                          "Choose accuracy, or give rows of at least two classes.")  # fmt: skip
     low = high = None
     if len(without) > 1 and np.isfinite(without).all():
+        from scipy.stats import t  # half a second to import, also for those who only want the names
+
         reach = float(t.ppf(0.5 + check_level(level) / 2, len(without) - 1)) * standard_error(difference, without)
         low, high = difference - reach, difference + reach
     p, test = _p_value(first, second, chosen, difference, without, seed)
@@ -108,6 +109,8 @@ def _p_value(
     error = standard_error(difference, without)
     if error == 0.0:
         return (1.0 if difference == 0.0 else 0.0), "student t, no spread"
+    from scipy.stats import t
+
     return float(2 * t.sf(abs(difference) / error, len(without) - 1)), "student t"
 
 
@@ -147,6 +150,8 @@ def _sign_flip_of_means(differences: np.ndarray, seed: int) -> tuple[float, str]
         return 1.0, "no unit differs"
     sizes, counts = np.unique(np.round(np.abs(moving), 12), return_counts=True)
     if len(sizes) == 1:
+        from scipy.stats import binom
+
         wins = int((moving > 0).sum())
         return min(1.0, 2.0 * float(binom.cdf(min(wins, n_moving - wins), n_moving, 0.5))), "exact sign test"
     # sums of rounded sizes may miss the observed one by this much

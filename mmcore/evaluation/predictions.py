@@ -222,7 +222,7 @@ def _units(groups: pd.Series) -> tuple[np.ndarray, str]:
 
 
 def _codes(column: str, values: pd.Series, classes: tuple[str, ...]) -> np.ndarray:
-    codes = pd.Index(classes).get_indexer(pd.Index([str(value) for value in values]))
+    codes = pd.Index(classes).get_indexer(pd.Index([str(value) for value in values.to_numpy(dtype=object)]))
     if (codes < 0).any():
         stranger = values.to_numpy()[int(np.argmax(codes < 0))]
         raise InputError(f"predictions.{column}", stranger, ", ".join(classes), "Declare this class in the label.")

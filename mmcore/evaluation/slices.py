@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
 
 from mmcore.data import Dataset
 from mmcore.errors import InputError, unknown_name
@@ -187,6 +186,8 @@ def _against_rest(predicted: Predicted, inside: np.ndarray, metric: Metric, leve
     without = _difference_without(predicted, inside, metric)
     if not np.isfinite(without).all():
         return difference, None, None, None, f"undefined when one {predicted.unit} is left out"
+    from scipy.stats import t
+
     error, degrees = standard_error(difference, without), min(units) - 1
     reach = float(t.ppf(0.5 + level / 2, degrees)) * error
     p = (1.0 if difference == 0.0 else 0.0) if error == 0.0 else 2.0 * float(t.sf(abs(difference) / error, degrees))
