@@ -30,6 +30,7 @@ from mmcore.information.pairs import estimate_dataset
 from mmcore.seeds import stream_seed
 from mmcore.selection import propose
 from mmcore.training import fitting_methods, predict, train_method
+from mmcore.training.options import steady_batch_size
 
 ESTIMATING = ("data/*.py", "data/worlds/**/*.py", "information/**/*.py")
 FITTING = ("data/*.py", "data/worlds/**/*.py", "models/**/*.py", "objectives/**/*.py", "training/**/*.py")
@@ -91,15 +92,13 @@ def fitted(
     method: str, one: Draw, dataset: Callable[[], Dataset], fresh: Callable[[], Dataset], settings: Mapping[str, Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the logits on validation rows (seeds, n, classes), and the accuracy on fresh rows of each seed."""
-    options = {name: settings[name] for name in ("build", "fit", "seeds", "fresh_rows", "steps_an_epoch")}
+    options = {name: settings[name] for name in ("build", "fit", "seeds", "fresh_rows")}
     place = _kept(method.replace(":", "-"), one, FITTING, settings, method, options).with_suffix(".npz")
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
         ds, judge = dataset(), fresh()
         valid, judged = ds.rows("valid"), judge.rows("test")
-        # patience counts epochs: with one batch size for all, few rows make so few steps that an exclusive or, which
-        # stands at chance before it is found, is given up by then
-        batch = max(1, len(ds.rows("train")) // settings["steps_an_epoch"])
+        batch = steady_batch_size(len(ds.rows("train")))  # as the pipeline's `train.batch_size: auto`
         logits, right = [], []
         for seed in settings["seeds"]:
             own = stream_seed(one.seed, "train", method, seed)
@@ -130,7 +129,7 @@ def judged_draw(one: Draw, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         one: the draw.
-        settings: the parameters: `estimate`, `build`, `fit`, `steps_an_epoch`, `seeds`, `models`, `fresh_rows`,
+        settings: the parameters: `estimate`, `build`, `fit`, `seeds`, `models`, `fresh_rows`,
             `verdict`, `place`.
     """
     world = world_called(one.world)

@@ -167,7 +167,7 @@ def _fit(learning: Learning, run: Run, record: Path) -> None:
     options, part = learning.train, learning.parts[run.fold]
     seed = stream_seed(learning.parameters.seed, "train", run.model, run.seed, run.fold)
     place = learning.workspace / "checkpoints" / run.name
-    fit_options, build = _fit_options(options), learning.build_options(run.modalities)
+    fit_options, build = _fit_options(options, len(part.train)), learning.build_options(run.modalities)
     rows = {"train": part.train, "valid": part.valid}
     tuned: dict[str, Any] = {}
     if options.tune_trials:
@@ -210,13 +210,16 @@ def _fit(learning: Learning, run: Run, record: Path) -> None:
     )
 
 
-def _fit_options(options: Train) -> dict[str, Any]:
-    """What every fit is told, as `fit` names it."""
+def _fit_options(options: Train, n_rows: int) -> dict[str, Any]:
+    """What every fit on so many training rows is told, as `fit` names it."""
+    from mmcore.training.options import steady_batch_size
+
     names = (
-        "epochs", "batch_size", "learning_rate", "weight_decay", "patience", "modality_dropout", "metric", "device",
-        "devices", "precision", "compile", "deterministic",
+        "epochs", "learning_rate", "weight_decay", "patience", "modality_dropout", "metric", "device", "devices",
+        "precision", "compile", "deterministic",
     )  # fmt: skip
-    return {name: getattr(options, name) for name in names}
+    size = steady_batch_size(n_rows) if options.batch_size == "auto" else options.batch_size
+    return {name: getattr(options, name) for name in names} | {"batch_size": size}
 
 
 def _tune(

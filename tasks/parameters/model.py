@@ -149,7 +149,7 @@ class Train(Group):
     tune_trials: Draws
     retrain_subsets: str | None
     epochs: Count
-    batch_size: Count
+    batch_size: Count | Literal["auto"]
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
     patience: Count
