@@ -107,20 +107,6 @@ def of_world(name: str, count: int, settings: Mapping[str, Any]) -> dict[str, An
     return found
 
 
-def judged(found: Mapping[str, Mapping[str, Any]], recorded: Sequence[str] = ()) -> list[Check]:
-    """Return the checks of the worlds that are not only `recorded`: those with one sufficient modality or synergy."""
-    checks = []
-    for name, values in found.items():
-        if name in recorded:
-            continue
-        one = values["verdicts"]["one_modality"]
-        if values["planted"] == "one_modality":
-            checks.append(Check(f"{name}: share of 'one modality is enough'", one["value"], (PROMISED, 1.0), CLAIM))
-        elif values["planted"] == "synergy":
-            checks.append(Check(f"{name}: draws of 'one modality is enough'", one["count"], (0.0, 0.0), CLAIM))
-    return checks
-
-
 def pooled(found: Mapping[str, Mapping[str, Any]], kind: str, recorded: Sequence[str] = ()) -> dict[str, Any]:
     """Return the rate of "one modality is enough" over the judged worlds of a kind, overall and by size."""
     worlds = [values for name, values in found.items() if values["planted"] == kind and name not in recorded]
@@ -134,6 +120,22 @@ def pooled(found: Mapping[str, Mapping[str, Any]], kind: str, recorded: Sequence
         "all": added([values["verdicts"] for values in worlds]),
         "by_rows": {n: added([values["by_rows"][n] for values in worlds if n in values["by_rows"]]) for n in sizes},
     }
+
+
+def judged(found: Mapping[str, Mapping[str, Any]], recorded: Sequence[str] = ()) -> list[Check]:
+    """Return the checks of the worlds that are not only `recorded`: the share of "one modality is enough" over all
+    draws with one sufficient modality, and for each world with synergy that there is none."""
+    checks = []
+    if any(values["planted"] == "one_modality" for name, values in found.items() if name not in recorded):
+        share = pooled(found, "one_modality", recorded)["all"]["value"]
+        checks.append(
+            Check("one sufficient modality: share of 'one modality is enough'", share, (PROMISED, 1.0), CLAIM)
+        )
+    for name, values in found.items():
+        if values["planted"] == "synergy" and name not in recorded:
+            count = values["verdicts"]["one_modality"]["count"]
+            checks.append(Check(f"{name}: draws of 'one modality is enough'", count, (0.0, 0.0), CLAIM))
+    return checks
 
 
 def experiment(settings: Mapping[str, Any]) -> tuple[list[Check], dict[str, Any], dict[str, str]]:
