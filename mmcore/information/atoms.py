@@ -68,6 +68,8 @@ class PID:
         null: atom -> values under permuted labels, where asked for.
         diagnostics: rows, clusters, residuals and the like; plain numbers, strings and lists.
         table: the joint probabilities (|X1|, |X2|, |Y|) that were decomposed, for `coupling`; not part of `to_dict`.
+        draws: (n_boot, 4) atoms of the bootstrap resamples behind `interval`, bits, in the order of ATOMS; atoms of one
+            row belong together. None where the interval is not from a bootstrap; not part of `to_dict`.
 
     Example:
         >>> result = PID(0.25, 0.0, 0.0, 0.5, gap=0.0, union_lower=0.25, union_upper=0.25, status="certified",
@@ -99,6 +101,7 @@ class PID:
     diagnostics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     unit: str = "bits"
     table: Float | None = dataclasses.field(default=None, repr=False, compare=False)
+    draws: Float | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __getattr__(self, name: str) -> Any:
         """Fill in a result of a batch when it is first looked at; only missing attributes come here."""
@@ -206,8 +209,8 @@ _SET_BATCH, _SET_PLACE = PID.__dict__["_batch"].__set__, PID.__dict__["_place"].
 for _name in ("gap", "union_lower", "union_upper", "solver", "table"):
     delattr(PID, _name)
 
-# What a stored result holds: the table can be large, and whoever stores a result has it.
-_STORED = tuple(field.name for field in dataclasses.fields(PID) if field.name != "table")
+# What a stored result holds: table and draws can be large, and whoever stores a result has them.
+_STORED = tuple(field.name for field in dataclasses.fields(PID) if field.name not in ("table", "draws"))
 
 
 def _content(row: list[float], engine: Union, table: Any) -> dict[str, Any]:

@@ -285,6 +285,8 @@ def estimate_cells(
         corrected=found.corrected,
         interval=found.interval,
         null=found.null,
+        # an interval from subsamples has no resamples of its own: those there are would be another law
+        draws=found.draws if n_boot and options.interval == "bias_aware" else None,
         diagnostics={**table.diagnostics, **record, **adequacy, **found.diagnostics},
     )
     return Clustered(pid, found.draws)

@@ -30,6 +30,8 @@ Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 CHANCE_QUANTILE = 0.95
+MOST_DRAWS = 200  # resamples of a pair that are written down: enough for what is read from them, small enough to read
+DRAW_DECIMALS = 6  # they are certified to 1e-6 bit
 SUMS = {"first": (1, 1, 0, 0), "second": (1, 0, 1, 0), "both": (1, 1, 1, 1)}
 _KEPT = ("lossless", "n_folds", "n_resamples_failed", "n_permutations_failed")
 
@@ -151,6 +153,7 @@ def _entry(pid: PID, n_rows: int, n_groups: int | None, n_clusters: list[int] | 
         "raw": pid.atoms,
         "corrected": None if pid.corrected is None else dict(pid.corrected),
         "interval": None if pid.interval is None else {name: list(ends) for name, ends in pid.interval.items()},
+        "draws": None if pid.draws is None else draw_rows(pid.draws),
         "null": None if pid.null is None else chance_levels(pid),
         "p_values": diagnostics.get("p_values"),
         "diagnostics": {
@@ -162,6 +165,17 @@ def _entry(pid: PID, n_rows: int, n_groups: int | None, n_clusters: list[int] | 
             **{name: diagnostics[name] for name in _KEPT if name in diagnostics},
         },
     }
+
+
+def draw_rows(draws: Float) -> list[list[float]]:
+    """Return the first `MOST_DRAWS` resamples (n, 4) as lists, bits to six decimals.
+
+    Example:
+        >>> draw_rows(np.array([[0.12345678, 0.0, -1e-9, 1.0]]))
+        [[0.123457, 0.0, 0.0, 1.0]]
+    """
+    kept: list[list[float]] = (np.round(draws[:MOST_DRAWS], DRAW_DECIMALS) + 0.0).tolist()  # no minus zero
+    return kept
 
 
 def chance_levels(pid: PID) -> dict[str, float]:

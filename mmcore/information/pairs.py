@@ -31,8 +31,8 @@ INTERVALS = {
 }
 _NO_VALUE: dict[str, Any] = {"value": None, "interval": None}
 _NO_PAIR: dict[str, Any] = dict.fromkeys(
-    ("n_rows", "n_groups", "clusters", "raw", "corrected", "interval", "null", "p_values", "information", "bounds",
-     "others", "diagnostics")
+    ("n_rows", "n_groups", "clusters", "raw", "corrected", "interval", "draws", "null", "p_values", "information",
+     "bounds", "others", "diagnostics")
 )  # fmt: skip
 
 
@@ -168,7 +168,8 @@ def estimate_dataset(
             if kind == "pair"
         ],
         "against_rest": [
-            {**_NO_PAIR, **found[kind, names], "modality": names[0], "rest": list(names[1:])}
+            # nothing reads draws of these, and they are the most of an entry
+            {**_NO_PAIR, **found[kind, names], "draws": None, "modality": names[0], "rest": list(names[1:])}
             for kind, names in parts
             if kind == "rest"
         ],

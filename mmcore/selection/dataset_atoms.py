@@ -4,11 +4,22 @@
 
 c is the corrected value. So c is the median of the draws, and the two ends of the interval are their (1 - level) / 2
 and (1 + level) / 2 quantiles, for every atom exactly: a normal of two halves where the interval is not symmetric, with
-nothing truncated (a draw may be negative). The atoms of a pair are drawn independently, although those of one sample
-move together: an estimate keeps intervals of each atom, not its resamples. Where a decomposition carries resamples
-(`draws`, (n, 4) bits), whole rows of these are drawn instead, moved so that their mean is the corrected value.
-Half of the draws are the other half with the two unique atoms' z exchanged, so that which modality is called the first
-changes nothing. Without an interval (a joint that is known) the value itself is the only draw.
+nothing truncated (a draw may be negative).
+
+The atoms of one sample move together: what is not redundant is unique. Where a decomposition carries bootstrap
+resamples (`draws`, (n, 4) bits), their whole rows are drawn, and z is the normal score of an atom's rank among them,
+
+    z = Phi^-1((rank - 1/2) / m)    over the m rows drawn, ranks from 1, ties broken at random,
+
+so that the dependence is that of the resamples and the spread that of the interval (Iman and Conover 1982; Schefzik,
+Thorarinsdottir and Gneiting 2013). Resamples as they are would be too sure of some atoms and off the others: they are
+as biased as the estimate, at a kink the bias-aware interval is wider on purpose, and one extended down to zero has an
+end that no resample reaches. Deviations stretched by a factor agree too, but one that is nearly always zero
+would be stretched without limit. Without resamples atoms are drawn independently, z ~ N(0, 1).
+
+Half of the draws are the other half with the two unique atoms' z (with resamples: what breaks their ties) exchanged, so
+that which modality is called the first changes nothing. Without an interval the resamples, moved to have the
+corrected value as their median, are its own; without both (a joint that is known) the value itself is the only draw.
 
 Information counts where an atom does (`rule`), or where the low end of the pair's total information is above 0.01 bit.
 Where neither holds, shares of the total are shares of noise, and nothing is to be read from them.
@@ -32,6 +43,8 @@ Float = NDArray[np.float64]
 
 KINDS = ("bootstrap", "interval", "none")
 LEVEL = 0.95  # of intervals that do not say theirs
+DECIMALS = 6  # bits
+MIRROR = [0, 2, 1, 3]  # the unique atoms exchanged
 
 
 @dataclass(frozen=True)
@@ -62,8 +75,8 @@ def draw_atoms(
 
     Args:
         pair: its modalities.
-        pid: the decomposition; `draws` (n, 4), `information["both"]["interval"]` and `diagnostics["level"]` are used
-            where it has them.
+        pid: the decomposition; `draws` (n, 4) or None, `information["both"]["interval"]` and `diagnostics["level"]`
+            are used where it has them.
         atoms: what `rule.read_atoms` reads from it.
         n_draws: even, so that its halves mirror each other.
         seed: of the draws.
@@ -71,6 +84,9 @@ def draw_atoms(
     Raises:
         InputError: for an odd or too small number of draws, resamples that are not (n, 4) finite numbers, or a level
             outside (0, 1).
+
+    References: Iman and Conover 1982, Communications in Statistics 11(3); Schefzik, Thorarinsdottir and Gneiting 2013,
+    Statistical Science 28(4), ensemble copula coupling.
 
     Example:
         >>> from types import SimpleNamespace
@@ -87,13 +103,15 @@ def draw_atoms(
     centre = np.array([atoms[name].value for name in ATOMS])
     ends = np.array([[atoms[name].low, atoms[name].high] for name in ATOMS])
     level = _level(pid)
-    resamples: Any = getattr(pid, "draws", None)
-    if resamples is not None and len(resamples):
-        kind, values = "bootstrap", _of_resamples(np.asarray(resamples, dtype=np.float64), centre, n_draws, generator)
-    elif (ends[:, 0] == ends[:, 1]).all():
-        kind, values = "none", centre[None]
+    resamples, known = _resamples(pid), not (ends[:, 0] == ends[:, 1]).all()
+    if resamples is not None:
+        if not known:
+            around = resamples - np.median(resamples, axis=0)
+            ends = (centre + np.quantile(around, _ends(level), axis=0, method="weibull")).T
+        kind, z = "bootstrap", _scores(resamples, n_draws, generator)
     else:
-        kind, values = "interval", _of_interval(centre, ends, level, n_draws, generator)
+        kind, z = ("interval" if known else "none"), _independent(n_draws, generator)
+    values = _spread(z, centre, ends, level) if kind != "none" else centre[None]
     low, high = _total(pid, values, level)
     counts = any(atom.counts for atom in atoms.values()) or low > RELEVANT_BITS
     return AtomDraws(values, kind, centre, float(centre.sum()), low, high, counts)
@@ -107,17 +125,45 @@ def _level(pid: Decomposition) -> float:
     return float(level)
 
 
-def _of_resamples(draws: Float, centre: Float, n_draws: int, generator: np.random.Generator) -> Float:
+def _ends(level: float) -> tuple[float, float]:
+    return 0.5 * (1.0 - level), 0.5 * (1.0 + level)
+
+
+def _resamples(pid: Decomposition) -> Float | None:
+    found: Any = getattr(pid, "draws", None)
+    if found is None or len(found) == 0:
+        return None
+    draws = np.asarray(found, dtype=np.float64)
     if draws.ndim != 2 or draws.shape[1] != len(ATOMS) or not np.isfinite(draws).all():
         raise InputError("pid.draws", f"shape {draws.shape}", f"finite (n, {len(ATOMS)}), columns {', '.join(ATOMS)}",
                          "Leave resamples out where there are none.")  # fmt: skip
-    rows = generator.integers(0, len(draws), n_draws)
-    return np.asarray(draws[rows] - draws.mean(axis=0) + centre)
+    return draws
 
 
-def _of_interval(centre: Float, ends: Float, level: float, n_draws: int, generator: np.random.Generator) -> Float:
+def _scores(draws: Float, n_draws: int, generator: np.random.Generator) -> Float:
+    """Return z (n_draws, 4): rows of resamples as the normal scores of their ranks, column by column."""
+    half = n_draws // 2
+    rounds = -(-half // len(draws))
+    rows = np.concatenate([generator.permutation(len(draws)) for _ in range(rounds)])[:half]
+    # what differs by less than a resample is certified to is a tie, in memory as in `estimate.json`
+    chosen = np.round(draws[rows], DECIMALS)
+    ties = generator.random((half, len(ATOMS)))
+    return np.concatenate([_normal_scores(chosen, broken) for broken in (ties, ties[:, MIRROR])])
+
+
+def _normal_scores(values: Float, ties: Float) -> Float:
+    ranks = np.empty(values.shape)
+    for k in range(values.shape[1]):
+        ranks[np.lexsort((ties[:, k], values[:, k])), k] = np.arange(len(values))
+    return np.asarray(ndtri((ranks + 0.5) / len(values)))
+
+
+def _independent(n_draws: int, generator: np.random.Generator) -> Float:
     half = generator.standard_normal((n_draws // 2, len(ATOMS)))
-    z = np.concatenate([half, half[:, [0, 2, 1, 3]]])
+    return np.concatenate([half, half[:, MIRROR]])
+
+
+def _spread(z: Float, centre: Float, ends: Float, level: float) -> Float:
     # a corrected value outside its interval widens it: the reach on that side is then zero
     reach = np.maximum(np.stack([centre - ends[:, 0], ends[:, 1] - centre]), 0.0) / ndtri(0.5 + 0.5 * level)
     return np.asarray(centre + z * np.where(z > 0.0, reach[1], reach[0]))
@@ -128,5 +174,5 @@ def _total(pid: Decomposition, values: Float, level: float) -> tuple[float, floa
     known = (information.get("both") or {}).get("interval")
     if known is not None:
         return float(known[0]), float(known[1])
-    low, high = np.quantile(values.sum(axis=1), [0.5 * (1.0 - level), 0.5 * (1.0 + level)])
+    low, high = np.quantile(values.sum(axis=1), _ends(level))
     return float(low), float(high)

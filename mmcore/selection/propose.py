@@ -37,6 +37,7 @@ class EstimatedPair:
     null: Mapping[str, Sequence[float]] | None = None
     information: Mapping[str, Any] | None = None
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    draws: Sequence[Sequence[float]] | None = None
 
 
 def propose(
@@ -156,6 +157,7 @@ def _pair(entry: Mapping[str, Any], level: float | None) -> EstimatedPair:
         redundancy, unique1, unique2, synergy,
         corrected=entry.get("corrected"), interval=interval, null=_chance(entry.get("null")),
         information=entry.get("information"), diagnostics={} if level is None else {"level": level},
+        draws=entry.get("draws"),
     )  # fmt: skip
 
 

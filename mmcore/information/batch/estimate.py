@@ -274,6 +274,7 @@ def estimate(
         corrected=dict(zip(ATOMS, (raw + corrected(shown, draws) - shown).tolist())),
         interval={name: (low, high) for name, (low, high) in zip(ATOMS, ends)} if n_boot else None,
         null={name: tuple(null[:, k].tolist()) for k, name in enumerate(ATOMS)} if n_null else None,
+        draws=draws if n_boot else None,
         diagnostics=record,
     )
 

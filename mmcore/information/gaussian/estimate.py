@@ -209,5 +209,6 @@ def estimate(
         corrected=better,
         interval=_named(interval(raw, draws, chosen.level)) if n_boot else None,
         null={name: tuple(null[:, k].tolist()) for k, name in enumerate(ATOMS)} if n_null else None,
+        draws=draws if n_boot else None,
         diagnostics={**table.diagnostics, **record},
     )

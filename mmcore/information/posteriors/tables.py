@@ -115,7 +115,7 @@ def atoms_many(many: Iterable[Tables], tol: float) -> tuple[Float, int]:
 
 
 def uncertainty(raw: Float, draws: Float, null: Float | None, level: float | None, tol: float) -> dict[str, Any]:
-    """Return the fields `corrected`, `interval` and `null` of a PID from resamples and permutations (n, 4).
+    """Return the fields `corrected`, `interval`, `draws` and `null` of a PID from resamples and permutations (n, 4).
 
     Args:
         level: nominal coverage of the interval, or None for the correction alone.
@@ -127,9 +127,10 @@ def uncertainty(raw: Float, draws: Float, null: Float | None, level: float | Non
         >>> found["corrected"]["synergy"], found["interval"]["synergy"], found["null"]
         (-1.0, (-1.0, 1.0), None)
     """
-    fields: dict[str, Any] = {"interval": None, "null": None}
+    fields: dict[str, Any] = {"interval": None, "draws": None, "null": None}
     fields["corrected"] = dict(zip(ATOMS, corrected(raw, draws).tolist()))
     if level is not None:
+        fields["draws"] = draws
         ends = interval(raw, draws, level).tolist()
         fields["interval"] = {name: (low - tol, high + tol) for name, (low, high) in zip(ATOMS, ends)}
     if null is not None:

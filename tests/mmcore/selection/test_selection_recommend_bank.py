@@ -186,7 +186,7 @@ def test_few_rows_make_another_recommendation_than_many():
     assert chosen[1]["tensor_fusion"] == 1.0 and chosen[0]["tensor_fusion"] < 0.95
     # the truth: at a synergy of .70, tensor fusion is best and late fusion 4 points behind
     assert regrets(many)["tensor_fusion"] < 0.001 and regrets(many)["late_fusion"] == pytest.approx(0.04, abs=0.005)
-    assert few.draws == many.draws == {"number": 200, "kind": "interval"}
+    assert few.draws == many.draws == {"number": 200, "kind": "bootstrap"}
 
 
 def test_resamples_are_drawn_where_there_are_some():
