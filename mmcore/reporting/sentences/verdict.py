@@ -14,9 +14,7 @@ from mmcore.reporting.proposal import proposal_of
 NEAR = "synthetic datasets with the most similar interactions"
 KINDS = ("gain", "unclear", "worse", "late_fusion", "late_fusion_contradicted", "one_modality",
          "one_modality_contradicted", "no_answer", "stopped")  # fmt: skip
-_NOTHING_LEARNT = (
-    "Yet no model is certainly better than always giving the most frequent answer: nothing was learnt that could tell."
-)
+_NOTHING_LEARNT = "no model is certainly better than always giving the most frequent answer, so nothing can be told"
 _EXPLAINED = ("gain", "unclear", "late_fusion", "one_modality")
 """Kinds whose model test rows do not contradict: what the bank says of it is evidence for it."""
 
@@ -111,7 +109,7 @@ def verdict_of(facts: Facts) -> Verdict:
     branch = {"fusion": _fusion, "late_fusion": _late_fusion, "one_modality": _one_modality}[decided["verdict"]]
     found = branch(facts, facts.recommended)
     if decided.get("beats_constant") is False:
-        return dataclasses.replace(found, because=f"{found.because} {_NOTHING_LEARNT}".strip())
+        return Verdict("no_answer", f"No answer: {_NOTHING_LEARNT}.", "No answer: nothing was learnt", found.because)
     if found.kind not in _EXPLAINED:
         return found
     simple = found.kind in ("late_fusion", "one_modality")

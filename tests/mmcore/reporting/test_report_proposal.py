@@ -145,11 +145,13 @@ def test_a_simple_verdict_says_which_gain_it_leaves_open(verdict, told):
     assert (f"leave open a gain of up to 2.0{NBSP}points" in because) == told
 
 
-def test_where_nothing_was_learnt_the_reason_says_so_and_quotes_no_bank():
-    found = results(verdict="one_modality")
+@pytest.mark.parametrize("verdict", ["one_modality", "late_fusion"])
+def test_where_nothing_was_learnt_nothing_is_called_enough(verdict):
+    found = results(verdict=verdict)
     found["verdict"]["beats_constant"] = False
-    because = verdict_of(facts_of(found)).because
-    assert because.endswith("nothing was learnt that could tell.") and "synthetic" not in because
+    said = verdict_of(facts_of(found))
+    assert said.kind == "no_answer" and said.sentence.endswith("so nothing can be told.")
+    assert not any("enough" in text or "synthetic" in text for text in (said.sentence, said.short, said.because))
 
 
 def test_late_fusion_is_held_against_the_fusion_that_validation_prefers_not_the_luckiest_on_test():
