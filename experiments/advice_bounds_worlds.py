@@ -182,14 +182,14 @@ def of_world(world: ControlledWorld, settings: Mapping[str, Any], *, shown: str)
 
     Args:
         world: of two modalities; the first is held.
-        settings: n_rows, seed, options, least_gain.
+        settings: n_rows, seed, options by what is shown, least_gain.
         shown: "symbols", or "features" (the world's vectors, clustered).
     """
     first, second = world.modalities
     p = pair_table(world, first, second)
     n, seed = settings["n_rows"], settings["seed"]
     ds = symbol_rows(world, n, seed=seed) if shown == "symbols" else draw(world, n, seed=seed)
-    advice = advice_of(ds, first, {**settings["options"], "least_gain": settings["least_gain"]}, seed=seed)
+    advice = advice_of(ds, first, {**settings["options"][shown], "least_gain": settings["least_gain"]}, seed=seed)
     best, without = bayes(p), float(p.sum(axis=1).max(axis=1).sum())
     found = {**advice, "bayes": best, "bayes_without": without, "true_gain": best - without}
     if advice["status"] == "estimated":

@@ -27,7 +27,14 @@ from mmcore.selection.agreement_correlation import CORRELATIONS, rank_correlatio
 from mmcore.selection.agreement_figure import AgreementFigure, agreement_figure
 from mmcore.selection.bank.table import MODEL, Bank, read_bank
 
+LEAST = 0.05  # bits of the data's atoms together; clusters see nothing of some worlds (images, bent vectors)
 SCOPES = ("thesis", "thesis, accuracy at least 0.5", "bank")
+
+
+def informative(bank: Bank, worlds: Sequence[str], atoms: str) -> list[str]:
+    """Return those of `worlds` whose atoms add up to at least `LEAST` bits: shares of nothing are noise."""
+    total = bank.worlds.loc[list(worlds), [f"{atoms}_{atom}" for atom in ATOMS]].sum(axis=1)
+    return [str(name) for name in total.index[total >= LEAST]]
 
 
 def agreement_table(bank: Bank, worlds: Sequence[str], methods: Sequence[str] | None, atoms: str) -> pd.DataFrame:
@@ -38,7 +45,8 @@ def agreement_table(bank: Bank, worlds: Sequence[str], methods: Sequence[str] | 
         worlds, methods: as in `means`.
         atoms: "estimated" or "true", of the data.
     """
-    table = means(bank.trials, worlds, methods, MODEL).rename(columns={"accuracy_test": "accuracy", "method": "model"})
+    table = means(bank.trials, informative(bank, worlds, atoms), methods, MODEL, complete=True)
+    table = table.rename(columns={"accuracy_test": "accuracy", "method": "model"})
     known = bank.worlds.loc[table["world"]]
     for atom in ATOMS:
         table[f"data_{atom}"] = known[f"{atoms}_{atom}"].to_numpy()
@@ -146,6 +154,8 @@ def study(bank: Bank, settings: Mapping[str, Any]) -> tuple[list[Check], dict[st
     specialised = [f"generative_{name}" for name in ("redundancy", "unique1", "unique2", "synergy")]
     thesis = scoped(bank, "thesis", "estimated")
     found["by_atom"] = by_atom(thesis, specialised)
+    pairs = list(bank.pairs.index)
+    found["without_information"] = sorted(set(pairs) - set(informative(bank, pairs, "estimated")))
     found["n_points"] = {scope: len(scoped(bank, scope, "estimated")) for scope in SCOPES}
     clouds = []
     for scope in ("thesis", "bank"):

@@ -2,7 +2,7 @@
 
     model atoms = decomposition of (x1, x2, predicted class) on test rows          accuracy beside its ceiling
 
-Three tables. `generative`: the bank's sets of table 3.2 with the released generator's dropout of 0.2. `pure`: the bank's
+    model atoms = decomposition of (x1, x2, predicted class) on test rows        accuracy beside its ceiling
 worlds of one atom alone, whose synergy is an exclusive or. `printed`: the same models trained here on the sets with
 half of the label's entries dropped, which the printed rows of table 3.2 are estimates of (`generative_published`); its
 accuracies are held against the printed ones. Atoms here are corrected bits, those of the thesis are uncorrected nats of
@@ -171,7 +171,7 @@ def averages(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def more_than_data(bank: Bank, worlds: Sequence[str]) -> float:
     """Return in which share of worlds and models the predictions hold more information than the data's estimate."""
-    table = means(bank.trials, worlds, METHODS, MODEL).dropna(subset=list(MODEL))
+    table = means(bank.trials, worlds, METHODS, MODEL, complete=True)
     of_data = bank.worlds[[f"estimated_{atom}" for atom in ATOM]].sum(axis=1)
     more = table[list(MODEL)].sum(axis=1).to_numpy() > of_data.loc[table["world"]].to_numpy()
     return float(more.mean())

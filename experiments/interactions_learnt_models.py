@@ -68,7 +68,12 @@ def thesis_worlds(worlds: pd.DataFrame) -> list[str]:
 
 
 def means(
-    trials: pd.DataFrame, worlds: Sequence[str], methods: Sequence[str] | None, atoms: Sequence[str]
+    trials: pd.DataFrame,
+    worlds: Sequence[str],
+    methods: Sequence[str] | None,
+    atoms: Sequence[str],
+    *,
+    complete: bool = False,
 ) -> pd.DataFrame:
     """Return a row a world and method, means over seeds of accuracy, drops and `atoms`; refused fits have none.
 
@@ -76,6 +81,7 @@ def means(
         trials: of a bank.
         worlds, methods: of which; all methods when None.
         atoms: columns of the predictions' atoms.
+        complete: whether to use only the seeds whose predictions were decomposed.
 
     Raises:
         InputError: where no trained model is left.
@@ -87,6 +93,8 @@ def means(
         0.2
     """
     kept = trials[(trials["status"] == "trained") & trials["world"].isin(list(worlds))]
+    if complete:
+        kept = kept.dropna(subset=list(atoms))
     if methods is not None:
         kept = kept[kept["method"].isin(list(methods))]
     if kept.empty:

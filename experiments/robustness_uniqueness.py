@@ -33,7 +33,7 @@ def points(trials: pd.DataFrame, worlds: Sequence[str], methods: Sequence[str] |
     Args:
         trials, worlds, methods: as in `means`; unimodal models are left out.
     """
-    table = means(trials, worlds, methods, MODEL)
+    table = means(trials, worlds, methods, MODEL, complete=True)
     table = table[~table["method"].str.startswith("unimodal:")].dropna(subset=["drop_first", "drop_second", *MODEL])
     return [
         RobustnessPoint(
