@@ -8,6 +8,7 @@ from worlds import binary_entropy, planted, sample, vectors
 
 from mmcore.data import from_arrays
 from mmcore.errors import InputError
+from mmcore.information import pid
 from mmcore.information.pairs import estimate_dataset
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
@@ -54,7 +55,7 @@ def test_format_is_that_of_the_contract_and_plain_json():
         found["estimator"]
     )
     needed = (
-        "first second status reason n_rows n_groups clusters raw corrected interval null p_values information bounds "
+        "first second status reason n_rows n_groups clusters raw corrected interval draws null p_values information bounds "
         "others truth diagnostics"
     )
     assert set(needed.split()) == set(found["pairs"][0])
@@ -66,6 +67,43 @@ def test_format_is_that_of_the_contract_and_plain_json():
     ]
     again = estimate_dataset(planted_dataset(800), options={"n_boot": 10}, seed=0)
     assert again == found
+
+
+def test_a_pair_keeps_the_resamples_of_its_interval():
+    found = estimate_dataset(planted_dataset(400), options={"n_boot": 30, "clusters": 4}, seed=0)
+    draws = np.array(found["pairs"][0]["draws"])
+    assert draws.shape == (30, 4) and np.array_equal(draws, np.round(draws, 6))
+    raw, corrected = (np.array([found["pairs"][0][kind][name] for name in ATOMS]) for kind in ("raw", "corrected"))
+    assert draws.mean(axis=0) == pytest.approx(2 * raw - corrected, abs=1e-6)  # off by the bias that was taken off
+    # a row is one resample: its sum is the resampled I(X1,X2;Y), of which the interval of the total is made
+    low, high = np.quantile(draws.sum(axis=1), [0.025, 0.975], method="weibull")
+    ends = found["pairs"][0]["information"]["both"]["interval"]
+    assert ends[0] <= low + 1e-5 and high - 1e-5 <= ends[1]
+    assert ends[1] == pytest.approx(max(high, 2 * raw.sum() - low), abs=1e-5)
+    for options in ({"n_boot": 0}, {"n_boot": 10, "interval": "subsampling"}):
+        (pair,) = estimate_dataset(planted_dataset(400), options={"clusters": 4, **options}, seed=0)["pairs"]
+        assert pair["status"] == "estimated" and pair["draws"] is None
+
+
+def test_at_most_two_hundred_resamples_are_written_and_none_of_one_against_the_rest():
+    bits = np.random.default_rng(0).integers(0, 2, (3, 120))
+    ds = from_arrays(dict(zip("abc", bits[:, :, None])), labels=bits[0] ^ bits[1], name="three", seed=0)
+    found = estimate_dataset(ds, options={"n_boot": 230, "n_null": 0}, seed=0)
+    assert [len(pair["draws"]) for pair in found["pairs"]] == [200] * 3
+    assert [entry["draws"] for entry in found["against_rest"]] == [None] * 3
+    assert {entry["status"] for entry in found["against_rest"]} == {"estimated"}
+
+
+@pytest.mark.parametrize("method", ["clusters", "posteriors", "neighbours", "gaussian"])
+def test_every_estimator_gives_the_resamples_behind_its_interval(method):
+    x = np.random.default_rng(0).normal(size=(150, 2))
+    y = x.sum(axis=1) > 0
+    found = pid.estimate(x[:, 0], x[:, 1], y, method=method, n_boot=12, seed=0)
+    assert found.draws.shape == (12, 4) and np.isfinite(found.draws).all()
+    for k, (low, high) in enumerate(found.interval.values()):
+        assert low <= np.median(found.draws[:, k]) + 0.05 and np.median(found.draws[:, k]) <= high + 0.05
+    assert pid.estimate(x[:, 0], x[:, 1], y, method=method, n_boot=0, seed=0).draws is None
+    assert pid.PID.from_dict(found.to_dict()) == found
 
 
 def test_reach_holds_the_best_accuracy():

@@ -144,6 +144,7 @@ def test_an_estimated_dataset_is_proposed_what_its_interactions_call_for():
     found = estimate_dataset(ds, options={"n_boot": 40}, seed=0)
     result = propose(found, ds.modalities, bank=BANK)
     assert result["verdict"] == "fusion" and result["candidates"][0]["model"] == "tensor_fusion"
+    assert result["draws"] == {"number": 200, "kind": "bootstrap"}
     first = result["ranking"][0]
     # one bit of one: no error is possible, and tensor fusion is the best of the nearest world
     assert first["expected_accuracy"]["high"] == pytest.approx(1.0) and first["expected_accuracy"]["value"] > 0.9
