@@ -55,8 +55,8 @@ def test_format_is_that_of_the_contract_and_plain_json():
         found["estimator"]
     )
     needed = (
-        "first second status reason n_rows n_groups clusters raw corrected interval draws null p_values information bounds "
-        "others truth diagnostics"
+        "first second status reason n_rows n_groups clusters raw corrected interval draws null p_values information "
+        "bounds others truth diagnostics"
     )
     assert set(needed.split()) == set(found["pairs"][0])
     assert found["against_rest"] == []
