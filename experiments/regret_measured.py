@@ -74,7 +74,7 @@ def checked(table: pd.DataFrame, costs: pd.DataFrame) -> list[Check]:
         if str(name) not in WORLDS or "controlled" not in WORLDS[str(name)].tags:
             continue
         best = truth(str(name)).bayes_accuracy
-        error = (best * (1.0 - best) / rows["n_test"].iloc[0]) ** 0.5
+        error = (best * (1.0 - best) / float(rows["n_test"].iloc[0])) ** 0.5
         excess = float(rows["accuracy_test"].max() - best)
         checks.append(
             Check(f"{name}: best accuracy less that of Bayes", excess, (-1.0, 4.0 * error), "exact by construction")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
@@ -184,7 +185,9 @@ def test_a_model_above_bayes_is_caught() -> None:
     ]
     table = pd.DataFrame(rows, columns=["dataset", "method", "status", "n_test", "accuracy_test"])
     costs = pd.DataFrame({"cpu_seconds": [1.0]})
-    failed = [check.quantity for check in checked_measured(table, costs) if not check.passed]
+    checks = checked_measured(table, costs)
+    assert json.loads(json.dumps([check.to_dict() for check in checks]))  # plain values, none of numpy
+    failed = [check.quantity for check in checks if not check.passed]
     assert failed == ["random1: best accuracy less that of Bayes"]  # 0.548, exact
     slow = checked_measured(table.iloc[:2], pd.DataFrame({"cpu_seconds": [3601.0]}))
     assert sum(not check.passed for check in slow) == 2
