@@ -9,12 +9,15 @@ models of equal validation accuracy share the choice. Elsewhere the model that i
 
 The best test accuracy of many models is above what any of them expects on other rows, so even the best choice has
 regret; `from_validation` is the difference to the model that validation rows choose among all, which has no such excess
-and may be negative.
+and may be negative, and `of_validation` the ratio to it.
 
 Datasets of one source (pairs of one set of rows, label versions of the same images) are not independent, so an
 interval leaves out one source at a time (delete-one-cluster jackknife, CV3, Student with G - 1 degrees of freedom),
-around the plain mean over datasets. Parts of one dataset are averaged first. Reference: thesis section 3.3.4 and
-table 3.5, which gives the best of three on the same rows that are reported (`best_of_set` here) and no alternatives.
+around the plain mean over datasets. Few datasets with large differences make that interval wide on both sides, so the
+share of sign changes of whole sources whose mean is at least as far from zero stands beside it (an exact test of
+differences symmetric about zero; Fisher 1935, The design of experiments, section 21). Parts of one dataset are averaged
+first. Reference: thesis section 3.3.4 and table 3.5, which gives the best of three on the same rows that are reported
+(`best_of_set` here) and no alternatives.
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ from mmcore.evaluation.interval import standard_error
 
 Float = NDArray[np.float64]
 
-VALUES = ("accuracy", "relative", "regret", "from_validation", "best_of_set")
+MOST_SOURCES = 20
+VALUES = ("accuracy", "relative", "regret", "from_validation", "of_validation", "best_of_set")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +93,7 @@ def outcome(found: Measured, wanted: Sequence[str]) -> dict[str, Any]:
         "relative": test / best,
         "regret": best - test,
         "from_validation": float(found.test[judge]) - test,
+        "of_validation": test / float(found.test[judge]),
         "best_of_set": float(found.test[places].max()) / best,
     }
 
@@ -114,6 +119,7 @@ def random_outcome(found: Measured, size: int) -> dict[str, Any]:
         "relative": accuracy / best,
         "regret": best - accuracy,
         "from_validation": float(found.test[judge]) - accuracy,
+        "of_validation": accuracy / float(found.test[judge]),
         "best_of_set": float(test.max(axis=1).mean()) / best,
     }
 
@@ -140,12 +146,17 @@ def clustered_mean(values: Float, sources: Sequence[str], *, level: float = 0.95
     Returns:
         `value`, `low`, `high` (None where there is one source), `n_datasets`, `n_sources`.
 
+    Raises:
+        InputError: for no value.
+
     Example:
         >>> found = clustered_mean(np.array([1.0, 1.0, 3.0]), ["a", "a", "b"])
         >>> round(found["value"], 3), found["n_sources"]
         (1.667, 2)
     """
     names = np.asarray(sources)
+    if not len(values):
+        raise InputError("values", "none", "one dataset or more", "Measure the datasets first.")
     value, groups = float(values.mean()), np.unique(names)
     found: dict[str, Any] = {"value": value, "low": None, "high": None}
     if len(groups) > 1:
@@ -153,6 +164,26 @@ def clustered_mean(values: Float, sources: Sequence[str], *, level: float = 0.95
         reach = float(t.ppf(0.5 + level / 2.0, len(groups) - 1)) * standard_error(value, without)
         found |= {"low": value - reach, "high": value + reach}
     return found | {"n_datasets": len(values), "n_sources": len(groups)}
+
+
+def sign_flip(values: Float, sources: Sequence[str]) -> float:
+    """Return the two-sided p of a mean difference: the share of all sign changes of sources that are as far from zero.
+
+    Args:
+        values: (n,) differences of each dataset.
+        sources: (n,) its source; at most 20 different ones.
+
+    Example:
+        >>> sign_flip(np.array([1.0, 2.0, 3.0]), ["a", "b", "c"])
+        0.25
+    """
+    totals = pd.Series(values).groupby(np.asarray(sources)).sum().to_numpy()
+    if len(totals) > MOST_SOURCES:
+        raise InputError("sources", len(totals), f"at most {MOST_SOURCES}", "All sign changes are enumerated.")
+    sums = np.zeros(1)
+    for total in totals:
+        sums = np.concatenate([sums + total, sums - total])
+    return float(np.mean(np.abs(sums) >= abs(totals.sum()) - 1e-12))
 
 
 def summary(table: pd.DataFrame, *, against: str) -> dict[str, Any]:
@@ -171,5 +202,6 @@ def summary(table: pd.DataFrame, *, against: str) -> dict[str, Any]:
             value: clustered_mean(rows[value].to_numpy(float), rows["source"].tolist()) for value in VALUES
         }
         difference = (wide[against] - wide[way]).to_numpy(float)
-        found[str(way)] = dict(told) | {f"regret_of_{against}_less": clustered_mean(difference, sources)}
+        apart = clustered_mean(difference, sources) | {"p": sign_flip(difference, sources)}
+        found[str(way)] = dict(told) | {f"regret_of_{against}_less": apart}
     return found

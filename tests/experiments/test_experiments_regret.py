@@ -8,10 +8,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import permutation_test, ttest_1samp
 
 from experiments.record import parameters
-from experiments.regret import RECOMMENDED, averaged_order, checked, in_places, seen_rows
+from experiments.regret import RECOMMENDED, averaged_order, claims, in_places, seen_rows
 from experiments.regret_choice import (
     Measured,
     clustered_mean,
@@ -19,6 +19,7 @@ from experiments.regret_choice import (
     outcome,
     over_datasets,
     random_outcome,
+    sign_flip,
     summary,
 )
 from experiments.regret_measured import checked as checked_measured
@@ -39,6 +40,7 @@ def test_the_choice_is_by_validation_and_the_regret_on_test() -> None:
     assert outcome(found, ["a", "b"])["regret"] == pytest.approx(0.2)
     assert outcome(found, ["a", "b"])["relative"] == pytest.approx(0.75)
     assert outcome(found, ["a", "b"])["best_of_set"] == pytest.approx(1.0)
+    assert outcome(found, ["b"])["of_validation"] == pytest.approx(0.8 / 0.6)
     assert outcome(found, ["b"])["from_validation"] == pytest.approx(-0.2)  # better than what validation chooses
 
 
@@ -104,10 +106,20 @@ def test_unequal_sources_by_leaving_one_out() -> None:
     assert (found["high"] - found["low"]) / 2 == pytest.approx(4.302652729911275 * standard_error(0.4, without))
 
 
+def test_the_exact_test_agrees_with_scipy_and_moves_sources_as_one() -> None:
+    values = np.array([0.3, -0.1, 0.2, 0.5, 0.05])
+    drawn = permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert sign_flip(values, list("abcde")) == pytest.approx(drawn.pvalue)
+    assert sign_flip(np.repeat(values, 2), list("aabbccddee")) == pytest.approx(drawn.pvalue)
+    assert sign_flip(np.array([1.0, 1.0, 1.0]), list("aaa")) == 1.0  # one source tells nothing
+    with pytest.raises(InputError, match="sources"):
+        sign_flip(np.ones(21), [str(source) for source in range(21)])
+
+
 def _table(regrets: dict[str, dict[str, float]]) -> pd.DataFrame:
     rows = [
         {"way": way, "entry": entry, "source": entry[0], "family": "real", "accuracy": 0.8, "relative": 1.0 - regret,
-         "regret": regret, "from_validation": 0.0, "best_of_set": 1.0}
+         "regret": regret, "from_validation": 0.0, "of_validation": 1.0, "best_of_set": 1.0}
         for way, by in regrets.items() for entry, regret in by.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -134,7 +146,7 @@ def test_the_gate_opens_for_small_regrets_only(recommended: float, passed: bool)
         RECOMMENDED: {name: recommended + value for name, value in jitter.items()},
         "late_fusion": dict.fromkeys(jitter, 0.02), "random_3": dict.fromkeys(jitter, 0.02),
     })  # fmt: skip
-    checks = checked(summary(over_datasets(table), against=RECOMMENDED))
+    checks = claims(summary(over_datasets(table), against=RECOMMENDED), RECOMMENDED, "here")
     assert len(checks) == 5
     assert all(check.passed for check in checks) is passed
 
