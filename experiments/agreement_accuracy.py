@@ -6,7 +6,9 @@ The thesis prints rho = 0.81 over ten sets and ten models, 0.77 in its notebooks
 worlds, the number is high already where worlds differ in how much can be known: alpha grows with the information of
 the predictions, accuracy with that of the labels. To choose a model only the correlation inside a world helps, and it
 stands beside every pooled one, with intervals over worlds. Agreement is with estimated atoms, as in the thesis, and
-with true ones; accuracy is as measured, and as the share of what can be gained over chance.
+with true ones; accuracy is as measured, and as the share of what can be gained over chance. Beside it stands what needs
+no model: the information of the data. (On the bank, whose worlds have 2 to 16 classes, more information goes with lower
+accuracy, and the pooled correlation is below the one within worlds. The opposite was expected there.)
 """
 
 from __future__ import annotations
@@ -125,11 +127,13 @@ def judged(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Check]
     for atom, (value, tolerance) in settings["by_atom"].items():
         one = found["by_atom"][atom]
         checks.append(near(f"alpha_I with I of the data, {atom}", _number(one), value, tolerance, "thesis 3.3.4"))
-    for scope in ("thesis", "bank"):
-        one = found["accuracy"]["estimated"][scope]["as_defined"][kind]
-        more = _number(one["value"]) - _number(one["within"])
-        source = "worlds differ in what can be known"
-        checks.append(Check(f"{scope}: pooled less within worlds", more, (settings["least_difference"], 2.0), source))
+    one = found["accuracy"]["estimated"]["thesis"]["as_defined"][kind]
+    source = "worlds differ in what can be known"
+    more = _number(one["value"]) - _number(one["within"])
+    checks.append(Check("thesis: pooled less within worlds", more, (settings["least_difference"], 2.0), source))
+    without = _number(found["label_information"]["estimated"]["thesis"][kind]["value"]) - _number(one["value"])
+    quantity = "thesis: information of the data, which no model enters, less alpha"
+    checks.append(Check(quantity, without, (0.0, 2.0), source))
     return checks
 
 
