@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import permutation_test, ttest_1samp
 
 from experiments.record import parameters
-from experiments.regret import RECOMMENDED, averaged_order, claims, in_places, seen_rows
+from experiments.regret import RECOMMENDED, averaged_order, claims, in_places, judged, seen_rows
 from experiments.regret_choice import (
     Measured,
     clustered_mean,
@@ -149,6 +149,10 @@ def test_the_gate_opens_for_small_regrets_only(recommended: float, passed: bool)
     checks = claims(summary(over_datasets(table), against=RECOMMENDED), RECOMMENDED, "here")
     assert len(checks) == 5
     assert all(check.passed for check in checks) is passed
+    assert len({check.quantity for check in checks}) == 5
+    assert judged(checks, [checks[1].quantity]) == [checks[0], *checks[2:]]
+    with pytest.raises(InputError, match="missed"):
+        judged(checks, ["of another study"])
 
 
 def test_means_over_seeds_of_what_was_trained() -> None:
