@@ -81,7 +81,7 @@ def _asked(methods: Sequence[str] | None, singles: Sequence[str], others: Sequen
         if name in others:
             asked.add(name)
         elif name not in singles and name != UNIMODAL.rstrip(":"):
-            raise unknown_name("methods", str(name), [*singles, *others])
+            raise unknown_name("methods", str(name), list(dict.fromkeys([*singles, *others])))
     return asked
 
 

@@ -29,7 +29,7 @@ BEST = 3
 
 
 def neighbourhood(
-    scores: BankScores, draws: Mapping[tuple[str, str], AtomDraws], models: Sequence[str], *, n_neighbours: int = 6
+    scores: BankScores, draws: Mapping[tuple[str, str], AtomDraws], models: Sequence[str], *, n_neighbours: int = 10
 ) -> Neighbourhood:
     """Return the worlds near to the pairs, with what the models reached in them.
 
@@ -56,6 +56,31 @@ def neighbourhood(
         accuracy=accuracy[used],
         noise=np.concatenate([part.noise for part in parts])[used],
         applies=np.concatenate([part.applies for part in parts])[used],
+    )
+
+
+def everywhere(scores: BankScores, pair: tuple[str, str], models: Sequence[str]) -> Neighbourhood:
+    """Return all worlds as they are and mirrored, equally weighted: for a dataset whose interactions nobody can see.
+
+    Args:
+        scores: the bank.
+        pair: modalities that unimodal models are called after.
+        models: of the dataset.
+    """
+    columns, stands = _columns(scores, pair, models)
+    n = len(scores.worlds)
+    tables = [np.concatenate([table, scores.mirrored(table)])[:, columns] for table in (scores.accuracy, scores.noise)]
+    accuracy, noise = (np.where(stands, table, np.nan) for table in tables)
+    kept: NDArray[np.bool_] = np.asarray(~np.isnan(accuracy).all(axis=1))
+    return Neighbourhood(
+        worlds=tuple(name for name, here in zip(scores.worlds * 2, kept.tolist()) if here),
+        shares=np.concatenate([scores.shares, scores.shares[:, MIRROR]])[kept],
+        distance=np.full(2 * n, np.nan)[kept],
+        weights=np.full((1, int(kept.sum())), 1.0 / max(int(kept.sum()), 1)),
+        models=tuple(models),
+        accuracy=accuracy[kept],
+        noise=noise[kept],
+        applies=np.broadcast_to(stands, accuracy.shape)[kept],
     )
 
 

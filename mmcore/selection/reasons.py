@@ -37,6 +37,11 @@ def reasons_of(one: Ranked, place: int, found: Neighbourhood, *, top: int) -> li
     return sentences
 
 
+def blind_reasons(one: Ranked, n_worlds: int) -> list[str]:
+    """Return why a model has its place where no world is near, because nothing is known of the interactions."""
+    return [f"Over all {n_worlds} synthetic datasets alike it is expected {_points(one.regret.value)} below the best."]
+
+
 def _nearest_sentence(one: Ranked, found: Neighbourhood) -> str:
     """How it did in the worlds of most weight where it was trained."""
     regret = found.regret[:, found.models.index(one.model)]

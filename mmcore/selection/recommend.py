@@ -16,8 +16,11 @@ bounds, low times the lower at the low end of the information, high times the up
 classifiers that see the estimate's symbols; features may hold more. Of more than two modalities the bounds are those
 of the pair that knows most.
 
-Where there is nothing to compare, the rule alone orders the models and `fallback` says why: no bank was built, no
-pair holds information that counts, or no model of the bank fits. What a model reaches on validation rows decides.
+Where no pair holds information that counts, no world is near. The rule would say that one modality is enough, but
+features may hide what symbols do not show, and an exclusive or is lost by every model that the rule proposes: the
+models are then those that lose least over all worlds alike, and `fallback` says so. Where there is nothing to compare
+at all, because no bank was built or no model of it fits, the rule alone orders the models, and `fallback` says why.
+What a model reaches on validation rows decides.
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ from mmcore.information.bounds import accuracy
 from mmcore.selection.bank_scores import COST_ASSUMPTION, find_bank, read_scores
 from mmcore.selection.contestants import available_models, check_budget, expected_seconds, over_budget
 from mmcore.selection.dataset_atoms import KINDS, AtomDraws, draw_atoms
-from mmcore.selection.neighbourhood import neighbourhood, shown_neighbours
+from mmcore.selection.neighbourhood import everywhere, neighbourhood, shown_neighbours
 from mmcore.selection.ranking import Neighbourhood, Ranked, rank
-from mmcore.selection.reasons import agreement_statement, gain_statement, neighbour_statement, reasons_of
+from mmcore.selection.reasons import agreement_statement, blind_reasons, gain_statement, neighbour_statement, reasons_of
 from mmcore.selection.recommendation import Recommendation
 from mmcore.selection.rule import (
     LATE_FUSION,
@@ -55,7 +58,10 @@ Pairs = Mapping[tuple[str, str], Decomposition]
 
 NO_BANK = "no bank of synthetic datasets was to be used"
 NOT_BUILT = "no bank of synthetic datasets was built ('dvc repro bank' builds it)"
-NOTHING_COUNTS = "no pair holds information that counts, so that there is nothing to choose between"
+NOTHING_COUNTS = (
+    "The estimate sees no information that counts, so no synthetic dataset is near: "
+    "the models are those that lose least over all of them."
+)
 
 
 def recommend(
@@ -69,7 +75,7 @@ def recommend(
     label_entropy: float | None = None,
     n_classes: int | None = None,
     top: int = 3,
-    n_neighbours: int = 6,
+    n_neighbours: int = 10,
     n_draws: int = 200,
     seed: int = 0,
 ) -> Recommendation:
@@ -119,7 +125,9 @@ def recommend(
     draws = {pair: draw_atoms(pair, one, atoms[pair], n_draws=n_draws, seed=seed) for pair, one in pairs.items()}
     telling = {pair: one for pair, one in draws.items() if one.counts}
     if not telling:
-        return _by_rule(ruling, NOTHING_COUNTS, {**left_out, **costly}, limit)
+        found = everywhere(scores, next(iter(pairs)), models)
+        ranked, missing = rank(found, seconds, top=top, without=costly)
+        return _by_average(ruling, ranked, found, top, {**left_out, **missing, **costly}, limit)
     found = neighbourhood(scores, telling, models, n_neighbours=n_neighbours)
     ranked, missing = rank(found, seconds, top=top, without=costly) if found.worlds else ([], {})
     left_out = {**left_out, **missing, **costly}
@@ -146,6 +154,8 @@ def _checked(pid: Any, modalities: Sequence[str] | None) -> Any:
     """Return `pid`, whose pairs are of the modalities that were named."""
     if modalities is None:
         return pid
+    if isinstance(modalities, str):
+        raise InputError("modalities", f"'{modalities}'", "a list of names", "Pass for example ['image', 'text'].")
     names = list(modalities)
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise InputError("modalities", ", ".join(names) or "none", "two or more, each once",
@@ -164,6 +174,34 @@ def _by_rule(
     return Recommendation(
         ruling.models, ruling.verdict, ruling.evidence,
         budget=budget, left_out=_listed(left_out or {}), fallback=fallback,
+    )  # fmt: skip
+
+
+def _by_average(
+    ruling: Ruling,
+    ranked: Sequence[Ranked],
+    found: Neighbourhood,
+    top: int,
+    left_out: Mapping[str, str],
+    budget: float | None,
+) -> Recommendation:
+    """Return the models that lose least over all worlds alike: symbols that show nothing may still hide an exclusive
+    or, which the rule on the atoms, one modality, would never find."""
+    if not ranked:
+        return _by_rule(ruling, "no model of the bank fits this dataset", left_out, budget)
+    n_worlds = len(set(found.worlds))
+    contestants = [name for name in ruling.models if name == LATE_FUSION or name.startswith(UNIMODAL)]
+    return Recommendation(
+        models=_models(ranked, top, contestants),
+        verdict=ruling.verdict,
+        evidence=ruling.evidence,
+        ranking=tuple(
+            {"model": one.model, "relative_accuracy": one.relative.to_dict(), "regret": one.regret.to_dict(),
+             "expected_accuracy": None, "chosen": one.chosen, "cpu_seconds": one.seconds,
+             "reasons": blind_reasons(one, n_worlds)}
+            for one in ranked
+        ),
+        budget=budget, left_out=_listed(left_out), fallback=NOTHING_COUNTS,
     )  # fmt: skip
 
 

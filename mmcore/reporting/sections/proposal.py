@@ -40,7 +40,9 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
     said = [sentences.expected(facts, proposal), sentences.outcome(facts, proposal)]
     found: list[Block] = [head, Paragraph(" ".join(filter(None, said)))]
     if proposal.fallback is None:
-        found += [_figure(facts, proposal), *_ranking(facts, proposal)]
+        found.append(_figure(facts, proposal))
+    if proposal.fallback is None or proposal.ranking:
+        found += _ranking(facts, proposal)
     if proposal.left_out:
         n = len(proposal.left_out)
         verb = "was" if n == 1 else "were"

@@ -23,7 +23,8 @@ def points(ranked: Ranked) -> str:
 def expected(facts: Facts, proposal: Proposal) -> str:
     """Return which model came first before training, how far behind the best it may be, and how sure its place is."""
     if proposal.fallback is not None:
-        return f"No model was compared with others before training. {ended(proposal.fallback)}"
+        known = "" if proposal.ranking else "No model was compared with others before training. "
+        return f"{known}{ended(proposal.fallback)}"
     if not proposal.ranking:
         return "No model was ranked before training: each was left out, for the reasons below."
     first = proposal.ranking[0]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mmcore.atomic import atomic_file, write_json
+from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS
 from mmcore.seeds import stream_seed
 from mmcore.selection.bank.table import COST_COLUMNS, TRIAL, TRIAL_COLUMNS, WORLD_COLUMNS, read_table
@@ -61,14 +62,14 @@ def fill_bank(
     asked = [trial for world in worlds for trial in asked_trials(world, settings)]
     old_trials, old_worlds = (_known(folder / f"{name}.csv") for name in ("trials", "worlds"))
     old_costs = _costs(folder / "costs.csv")
-    missing = [trial for trial in asked if trial.key not in old_trials]
+    missing = [trial for trial in asked if not _complete(trial, old_trials, old_costs)]
     computed = fill_trials(settings, worlds, missing, place, progress=progress)
     rows, costs = [], []
     for trial in asked:
         found = computed.get(trial.key)
         rows.append(old_trials[trial.key] if found is None else found)
         cost = old_costs.get((trial.world, trial.method, trial.seed)) if found is None else found["cpu_seconds"]
-        if cost is not None and not pd.isna(cost):
+        if cost is not None:
             costs.append({**{name: getattr(trial, name) for name in TRIAL}, "cpu_seconds": cost})
     described = [old_worlds.get(one.key(settings)) or _finished_world(one, settings, place) for one in worlds]
     tables = {
@@ -116,9 +117,19 @@ def _finished_world(
 ) -> dict[str, Any]:
     path = place / f"world-{world.key(settings)}.json"
     if path.is_file():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return _read_world(path)
     row = describe_world(world, settings, (drawn or functools.partial(world.draw, settings))())
     write_json(path, row)
+    return row
+
+
+def _read_world(path: Path) -> dict[str, Any]:
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError("place", f"{path}: {error}", "a file that was written whole", "Delete it.") from error
+    if not isinstance(row, dict) or set(row) != set(WORLD_COLUMNS):
+        raise InputError("place", f"{path} with other columns", ", ".join(WORLD_COLUMNS), "Delete it.")
     return row
 
 
@@ -162,9 +173,19 @@ def _known(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _costs(path: Path) -> dict[tuple[str, str, int], float]:
+    """Return the cost of each trial that was timed, none where there is no table."""
     if not path.is_file():
         return {}
-    return {(r["world"], r["method"], int(r["seed"])): r["cpu_seconds"] for r in read_table(path).to_dict("records")}
+    timed = read_table(path).dropna(subset=["cpu_seconds"])
+    return {(r["world"], r["method"], int(r["seed"])): r["cpu_seconds"] for r in timed.to_dict("records")}
+
+
+def _complete(trial: AskedTrial, trials: dict[str, dict[str, Any]], costs: dict[tuple[str, str, int], float]) -> bool:
+    """Return whether the tables hold a trial, and what it cost: nobody can tell that without training again."""
+    row = trials.get(trial.key)
+    if row is None:
+        return False
+    return row["status"] == "refused" or (trial.world, trial.method, trial.seed) in costs
 
 
 def _written(path: Path, table: pd.DataFrame) -> bool:

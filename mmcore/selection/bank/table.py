@@ -37,6 +37,7 @@ RESULT_COLUMNS = (
 TRIAL_COLUMNS = ("world", "method", "seed", "n_train", *RESULT_COLUMNS, "key")
 COST_COLUMNS = ("world", "method", "seed", "cpu_seconds")
 TRIAL = ["world", "method", "seed"]
+_COLUMNS = {"worlds": WORLD_COLUMNS, "trials": TRIAL_COLUMNS, "costs": COST_COLUMNS}
 
 _TEXT = ("world", "kind", "tags", "modalities", "layouts", "key", "method", "status", "reason")
 _SHARES = ("bayes_accuracy", "accuracy_valid", "accuracy_test")
@@ -59,7 +60,7 @@ class Bank:
             neighbours of a pair.
         trials: a row a world, method and seed. `status` is trained or refused (with the reason, and no numbers);
             accuracies are fractions; `log_loss_test` is in nats; `drop_first` is the test accuracy less the one with
-            the first modality absent, empty where the model does not see it or nothing else; `model_*` are
+            the first modality absent, zero where the model does not see it; `model_*` are
             corrected atoms of (x1, x2, predicted class) on test rows, bits, empty where they could not be estimated.
         costs: CPU seconds of a trial.
     """
@@ -115,7 +116,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """Return one table, every number as it was written.
 
     Raises:
-        InputError: where it is missing or not a table.
+        InputError: where it is missing, not a table, or one of other columns.
     """
     if not path.is_file():
         raise InputError("bank", f"no {path}", "a folder with worlds.csv, trials.csv and costs.csv", _REMEDY)
@@ -126,12 +127,12 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError("bank", f"{path}: {error}", "a table of comma-separated values", _REMEDY) from error
+    _check_columns(path.stem, table, _COLUMNS[path.stem])
     return table
 
 
 def _empty(path: Path) -> dict[str, list[str]]:
-    columns = {"worlds.csv": WORLD_COLUMNS, "trials.csv": TRIAL_COLUMNS, "costs.csv": COST_COLUMNS}[path.name]
-    return {column: [""] for column in columns if column not in _TEXT}
+    return {column: [""] for column in _COLUMNS[path.stem] if column not in _TEXT}
 
 
 def _check_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:

@@ -76,6 +76,48 @@ def test_an_interrupted_build_loses_nothing_and_leaves_the_tables(tmp_path):
     assert all((tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes() for name in TABLES)
 
 
+@pytest.mark.parametrize("lost", ["worlds", "trials", "costs"])
+def test_a_table_that_was_deleted_is_built_again(tmp_path, lost):
+    filled(tmp_path)
+    before = texts(tmp_path / "bank")
+    (tmp_path / "bank" / f"{lost}.csv").unlink()
+    found = filled(tmp_path, place="none there")
+    assert found.computed == (0 if lost == "worlds" else 3) and lost in found.written
+    assert {name: (tmp_path / "bank" / name).read_bytes() for name in TABLES} == {n: before[n] for n in TABLES}
+    # how long a fit takes differs; that every fit was timed does not
+    costs = read_bank(tmp_path / "bank").costs
+    assert len(costs) == 3 and (costs["cpu_seconds"] > 0.0).all()
+
+
+def test_a_trial_without_its_cost_is_trained_again(tmp_path):
+    filled(tmp_path)
+    path = tmp_path / "bank" / "costs.csv"
+    rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(rows[:-1]), encoding="utf-8")
+    found = filled(tmp_path, place="none there")
+    assert (found.kept, found.computed, found.written) == (2, 1, ("costs",))
+
+
+@pytest.mark.parametrize(("text", "words"), [("{", "Delete it"), ("{}", "other columns")])
+def test_a_damaged_description_of_a_world_is_told(tmp_path, text, words):
+    filled(tmp_path)
+    (tmp_path / "bank" / "worlds.csv").unlink()
+    (path,) = (tmp_path / "finished").glob("world-*.json")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        filled(tmp_path)
+
+
+def test_a_table_of_other_columns_is_told_before_anything_is_trained(tmp_path, monkeypatch):
+    filled(tmp_path)
+    path = tmp_path / "bank" / "trials.csv"
+    path.write_text("<<<<<<< mine\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(building, "trial_table", None)
+    with pytest.raises(InputError) as told:
+        filled(tmp_path)
+    assert told.value.argument in ("bank", "trials.columns")
+
+
 def test_only_what_is_missing_is_computed_and_what_is_not_asked_for_is_dropped(tmp_path):
     filled(tmp_path)
     before = pd.read_csv(tmp_path / "bank" / "trials.csv", dtype=str)

@@ -80,12 +80,14 @@ def test_no_pair_at_all_leaves_the_baselines_and_the_reason():
     assert "12 paired rows" in result["fallback"]
 
 
-def test_without_information_or_without_a_bank_the_rule_proposes_as_ever():
+def test_without_information_the_bank_proposes_what_loses_least_and_without_a_bank_the_rule_does():
     noise = estimate(entry("a", "b", s=0.01, reach=0.03))
     with_bank, without = propose(noise, ["a", "b"], bank=BANK), propose(noise, ["a", "b"], bank=False)
-    assert "nothing to choose between" in with_bank["fallback"] and "bank" in without["fallback"]
-    assert [c["model"] for c in with_bank["candidates"]] == [c["model"] for c in without["candidates"]] == [
-        "unimodal:a", "late_fusion", "early_fusion"]  # fmt: skip
+    assert "no synthetic dataset is near" in with_bank["fallback"] and "bank" in without["fallback"]
+    assert [c["model"] for c in without["candidates"]] == ["unimodal:a", "late_fusion", "early_fusion"]
+    told = {c["model"]: c["reasons"] for c in with_bank["candidates"]}
+    assert {"tensor_fusion", "late_fusion", "unimodal:a"} <= set(told)
+    assert any("over all 3 synthetic datasets alike" in reason.lower() for reason in told["tensor_fusion"])
 
 
 def test_the_names_of_the_pair_follow_its_orientation():
