@@ -69,7 +69,7 @@ def distances(draws: Float, worlds: Float) -> Float:
     return np.asarray(np.abs(draws[:, None, None, :] - both).sum(axis=3))
 
 
-def neighbour_weights(draws: Float, worlds: Float, *, n_neighbours: int = 10) -> Float:
+def neighbour_weights(draws: Float, worlds: Float, *, n_neighbours: int = 6) -> Float:
     """Return (n, W, 2): what each world, as it is and mirrored, weighs for each draw; sums to one, zero without shares.
 
     Args:
@@ -86,7 +86,7 @@ def neighbour_weights(draws: Float, worlds: Float, *, n_neighbours: int = 10) ->
         [[0.615, 0.385, 0.0]]
     """
     if isinstance(n_neighbours, bool) or not isinstance(n_neighbours, int) or n_neighbours < 1:
-        raise InputError("n_neighbours", n_neighbours, "an integer >= 1", "Pass for example n_neighbours=10.")
+        raise InputError("n_neighbours", n_neighbours, "an integer >= 1", "Pass for example n_neighbours=6.")
     if not len(worlds):
         raise InputError("bank", "no world that a pair can be near to", "one world or more", "Build the bank.")
     known = ~np.isnan(draws).any(axis=1)

@@ -29,7 +29,7 @@ BEST = 3
 
 
 def neighbourhood(
-    scores: BankScores, draws: Mapping[tuple[str, str], AtomDraws], models: Sequence[str], *, n_neighbours: int = 10
+    scores: BankScores, draws: Mapping[tuple[str, str], AtomDraws], models: Sequence[str], *, n_neighbours: int = 6
 ) -> Neighbourhood:
     """Return the worlds near to the pairs, with what the models reached in them.
 

@@ -75,7 +75,7 @@ def recommend(
     label_entropy: float | None = None,
     n_classes: int | None = None,
     top: int = 3,
-    n_neighbours: int = 10,
+    n_neighbours: int = 6,
     n_draws: int = 200,
     seed: int = 0,
 ) -> Recommendation:
