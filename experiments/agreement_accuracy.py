@@ -29,6 +29,7 @@ from mmcore.selection.agreement_correlation import CORRELATIONS, rank_correlatio
 from mmcore.selection.agreement_figure import AgreementFigure, agreement_figure
 from mmcore.selection.bank.table import MODEL, Bank, read_bank
 
+N_BOOT = 1000
 LEAST = 0.05  # bits of the data's atoms together; clusters see nothing of some worlds (images, bent vectors)
 SCOPES = ("thesis", "thesis, accuracy at least 0.5", "bank")
 
@@ -77,25 +78,27 @@ def reached(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(accuracy=(table["accuracy"] - chance) / (table["bayes_accuracy"] - chance))
 
 
-def correlations(table: pd.DataFrame, seed: int) -> dict[str, Any]:
+def correlations(table: pd.DataFrame, seed: int, n_boot: int = N_BOOT) -> dict[str, Any]:
     """Return for each measure and kind the correlation with accuracy, pooled and within worlds."""
     return {
         entry.name: {
-            kind: dataclasses.asdict(agreement_figure(table, agreement=entry.name, method=kind, seed=seed).correlation)
+            kind: dataclasses.asdict(
+                agreement_figure(table, agreement=entry.name, method=kind, n_boot=n_boot, seed=seed).correlation
+            )
             for kind in CORRELATIONS
         }
         for entry in AGREEMENTS
     }
 
 
-def label_information(table: pd.DataFrame, seed: int) -> dict[str, Any]:
+def label_information(table: pd.DataFrame, seed: int, n_boot: int = N_BOOT) -> dict[str, Any]:
     """Return the correlation with accuracy of what needs no model: the information of the data, by world."""
     known = table.dropna(subset=["accuracy", *(f"data_{atom}" for atom in ATOMS)])
     total = known[[f"data_{atom}" for atom in ATOMS]].sum(axis=1).to_numpy()
     accuracy = known["accuracy"].to_numpy()
     worlds = known["world"].to_numpy()
     return {
-        kind: dataclasses.asdict(rank_correlation(total, accuracy, worlds, method=kind, seed=seed))
+        kind: dataclasses.asdict(rank_correlation(total, accuracy, worlds, method=kind, n_boot=n_boot, seed=seed))
         for kind in CORRELATIONS
     }
 
@@ -148,13 +151,15 @@ def _cloud(title: str, figure: AgreementFigure) -> Cloud:
 
 def study(bank: Bank, settings: Mapping[str, Any]) -> tuple[list[Check], dict[str, Any], dict[str, str]]:
     """Return checks, correlations and the figure of a bank."""
-    seed = settings["seed"]
+    seed, n_boot = settings["seed"], settings.get("n_boot", N_BOOT)
     found: dict[str, Any] = {"accuracy": {}, "reached": {}, "label_information": {}}
     for atoms in ("estimated", "true"):
         tables = {scope: scoped(bank, scope, atoms) for scope in SCOPES}
-        found["accuracy"][atoms] = {scope: correlations(table, seed) for scope, table in tables.items()}
-        found["reached"][atoms] = {scope: correlations(reached(table), seed) for scope, table in tables.items()}
-        found["label_information"][atoms] = {scope: label_information(table, seed) for scope, table in tables.items()}
+        found["accuracy"][atoms] = {scope: correlations(table, seed, n_boot) for scope, table in tables.items()}
+        found["reached"][atoms] = {scope: correlations(reached(table), seed, n_boot) for scope, table in tables.items()}
+        found["label_information"][atoms] = {
+            scope: label_information(table, seed, n_boot) for scope, table in tables.items()
+        }
     specialised = [f"generative_{name}" for name in ("redundancy", "unique1", "unique2", "synergy")]
     thesis = scoped(bank, "thesis", "estimated")
     found["by_atom"] = by_atom(thesis, specialised)

@@ -45,11 +45,13 @@ def points(trials: pd.DataFrame, worlds: Sequence[str], methods: Sequence[str] |
     ]  # fmt: skip
 
 
-def correlations(of: Sequence[RobustnessPoint], low_unique: float, seed: int) -> dict[str, dict[str, Any]]:
+def correlations(
+    of: Sequence[RobustnessPoint], low_unique: float, seed: int, n_boot: int = 1000
+) -> dict[str, dict[str, Any]]:
     """Return the correlations of the figure, by every kind."""
     found: dict[str, dict[str, Any]] = {}
     for method in CORRELATIONS:
-        figure = robustness_figure(of, low_unique=low_unique, method=method, seed=seed)
+        figure = robustness_figure(of, low_unique=low_unique, method=method, n_boot=n_boot, seed=seed)
         for name in ("unique", "necessary", "synergy_low_unique", "redundancy_low_unique"):
             found.setdefault(name, {})[method] = dataclasses.asdict(_correlation(figure, name))
     return found
@@ -105,7 +107,7 @@ def study(bank: Bank, settings: Mapping[str, Any]) -> tuple[list[Check], dict[st
         "thesis": points(bank.trials, thesis_worlds(bank.worlds), METHODS),
         "bank": points(bank.trials, list(bank.pairs.index), None),
     }
-    found = {name: correlations(of, low, seed) for name, of in scopes.items()}
+    found = {name: correlations(of, low, seed, settings.get("n_boot", 1000)) for name, of in scopes.items()}
     clouds = [cloud for name, of in scopes.items() for cloud in _cloud(name, of, low)]
     label = "Drop in accuracy without a modality against unique information, and against synergy where that is small"
     counts = {name: {"points": len(of), "small": sum(p.unique <= low for p in of)} for name, of in scopes.items()}

@@ -129,7 +129,7 @@ def test_drops_that_follow_what_is_taken_away_are_found_exactly():
     bank = made_bank()
     of = robustness_uniqueness.points(bank.trials, list(bank.worlds.index), None)
     assert len(of) == 2 * len(bank.worlds) * len(METHODS)
-    found = robustness_uniqueness.correlations(of, 0.0721, seed=0)
+    found = robustness_uniqueness.correlations(of, 0.0721, seed=0, n_boot=10)
     assert found["necessary"]["pearson"]["value"] == pytest.approx(1.0)
     assert found["unique"]["pearson"]["value"] < 0.99
     assert found["synergy_low_unique"]["spearman"]["value"] == pytest.approx(1.0)
@@ -138,7 +138,7 @@ def test_drops_that_follow_what_is_taken_away_are_found_exactly():
 def test_a_bank_in_which_only_redundancy_orders_drops_fails():
     bank = made_bank()
     trials = bank.trials.assign(drop_first=bank.trials["model_redundancy"], drop_second=bank.trials["model_redundancy"])
-    settings = parameters("robustness_uniqueness")
+    settings = parameters("robustness_uniqueness") | {"n_boot": 10}
     checks, _, _ = robustness_uniqueness.study(Bank(bank.worlds, trials, bank.costs), settings)
     assert any("S explains more than R" in quantity for quantity in failed(checks))
 
@@ -154,7 +154,7 @@ def test_unimodal_models_and_those_without_a_drop_make_no_point():
 
 def test_the_figure_shows_every_point():
     bank = made_bank()
-    _, results, drawings = robustness_uniqueness.study(bank, parameters("robustness_uniqueness"))
+    _, results, drawings = robustness_uniqueness.study(bank, parameters("robustness_uniqueness") | {"n_boot": 10})
     counts = results["counts"]
     shown = sum(of["points"] + 2 * of["small"] for of in counts.values())
     assert drawings["figure.svg"].count("<circle") == shown
@@ -187,16 +187,17 @@ def test_worlds_that_differ_in_what_can_be_known_make_a_pooled_correlation_alone
                 f"model_{atom}": total / 4 + noise[1] for atom in ATOMS
             }
             rows.append(row)
-    found = agreement_accuracy.correlations(pd.DataFrame(rows), seed=0)["as_defined"]["pearson"]
+    found = agreement_accuracy.correlations(pd.DataFrame(rows), seed=0, n_boot=10)["as_defined"]["pearson"]
     assert found["value"] > 0.9
     assert abs(found["within"]) < 0.3
     # equal shares everywhere: the normalised measure has nothing to order but its rounding
-    normalised = agreement_accuracy.correlations(pd.DataFrame(rows), seed=0)["normalised"]["pearson"]
+    normalised = agreement_accuracy.correlations(pd.DataFrame(rows), seed=0, n_boot=10)["normalised"]["pearson"]
     assert normalised["value"] is None or abs(normalised["value"]) < 0.4
 
 
 def test_the_study_of_agreement_names_what_lies_outside():
     settings = parameters("agreement_accuracy") | {
+        "n_boot": 10,
         "printed": {"thesis": [-0.9, 0.05]},
         "by_atom": {"synergy": [0.91, 0.15]},
     }
