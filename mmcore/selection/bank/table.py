@@ -140,7 +140,7 @@ def _check_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> 
     if missing:
         raise InputError(f"{name}.columns", f"no {', '.join(missing)}", ", ".join(columns), _REMEDY)
     for column in columns:
-        if column not in _TEXT and not pd.api.types.is_numeric_dtype(table[column]):
+        if column not in _TEXT and len(table) and not pd.api.types.is_numeric_dtype(table[column]):
             raise InputError(f"{name}.{column}", "text among the numbers", "numbers only", _REMEDY)
 
 

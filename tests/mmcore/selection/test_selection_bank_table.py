@@ -69,3 +69,10 @@ def test_a_missing_or_empty_table_is_told(tmp_path):
     (tmp_path / "trials.csv").write_text("")
     with pytest.raises(InputError, match=r"trials\.csv"):
         read_bank(tmp_path)
+
+
+def test_a_table_without_rows_is_one(tmp_path):
+    written(tmp_path, trials=(REFUSED,))
+    (tmp_path / "costs.csv").write_text(",".join(COST_COLUMNS) + "\n")
+    bank = read_bank(tmp_path)
+    assert len(bank.costs) == 0 and bank.methods == ("mult",)

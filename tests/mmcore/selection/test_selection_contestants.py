@@ -54,3 +54,10 @@ def test_seeds_are_averaged_and_their_noise_is_that_of_the_mean():
     assert found.accuracy[here] == pytest.approx(0.84)
     assert math.sqrt(found.noise[here]) == pytest.approx(0.04 / math.sqrt(3))
     assert found.noise[found.worlds.index("redundant"), found.methods.index("sum")] == 0.0
+
+
+def test_an_unknown_method_is_told_with_every_name_once():
+    with pytest.raises(InputError) as told:
+        available_models(SCORES, ("x", "y"), ["late_fusoin"])
+    names = told.value.allowed.split(", ")
+    assert "late_fusion" in told.value.remedy and {"unimodal:x", "film"} <= set(names) and len(names) == len(set(names))

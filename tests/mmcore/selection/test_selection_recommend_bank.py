@@ -372,3 +372,8 @@ def test_modalities_must_hold_the_pairs():
     with pytest.raises(InputError, match="pid"):
         recommend({("a", "x"): exact(s=0.5)}, bank=BANK, modalities=["a", "b"])
     assert "unimodal:b" in regrets(recommend(exact(s=0.5), bank=BANK, modalities=["a", "b"]))
+
+
+def test_a_text_is_no_list_of_modalities():
+    with pytest.raises(InputError, match="a list of names"):
+        recommend(exact(s=0.5), bank=BANK, modalities="ab")
