@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmcore.selection.bank.table import Bank
 
 ESTIMATED = "estimated"
+CLASSIFICATION = "classification"
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,13 @@ def propose(
     if not pairs:
         return _absent(estimate, names, refused, budget)
     label = estimate.get("label") or {}
+    task = str(label.get("task") or CLASSIFICATION)
+    # an accuracy to expect is one of classes: those of a regression are bins of the estimate, which no model predicts
+    known = label if task == CLASSIFICATION else {}
     found = recommend(
         pairs, budget=budget, bank=bank, modalities=names, methods=methods, top=top, seed=seed,
         n_rows=n_rows if n_rows is not None else (estimate.get("rows") or {}).get("n_labelled"),
-        label_entropy=label.get("entropy"), n_classes=len(label.get("classes") or ()) or None,
+        label_entropy=known.get("entropy"), n_classes=len(known.get("classes") or ()) or None,
     )  # fmt: skip
     content = {name: value for name, value in found.to_dict().items() if name != "models"}
     return {
@@ -97,8 +101,16 @@ def propose(
         "leading_pair": _leading(found),
         "candidates": _candidates(found, names, top),
         "mandatory": _mandatory(names),
-        "evidence": [*found.evidence, *refused],
+        "evidence": [*found.evidence, *_other_task(task, found), *refused],
     }
+
+
+def _other_task(task: str, found: Recommendation) -> list[dict[str, Any]]:
+    """What a ranking is worth for labels that are no classes."""
+    if task == CLASSIFICATION or not found.ranking:
+        return []
+    statement = f"The bank holds classification only, and this is {task}: read its accuracies and its order as a hint."
+    return [{"statement": statement, "source": "bank", "values": {"task": task}}]
 
 
 def _absent(

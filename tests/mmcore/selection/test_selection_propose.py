@@ -165,3 +165,16 @@ def test_every_method_of_the_bank_has_a_place_or_a_reason():
     result = propose(estimate(entry("a", "b", s=0.5)), ["a", "b"], bank=BANK, budget=4.0)
     told = {e["model"] for e in result["ranking"]} | {e["model"] for e in result["left_out"]}
     assert {name.replace("first", "a").replace("second", "b") for name in ACCURACY["unique"]} <= told
+
+
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_a_bank_of_classifications_is_a_hint_for_other_tasks(task):
+    content = estimate(entry("a", "b", s=0.5))
+    plain = propose(content, ["a", "b"], bank=BANK)
+    content["label"]["task"] = task  # classes and their entropy are then those of the estimate's own symbols
+    other = propose(content, ["a", "b"], bank=BANK)
+    hints = [e for e in other["evidence"] if e["values"].get("task") == task]
+    assert len(hints) == 1 and "hint" in hints[0]["statement"] and hints[0] not in plain["evidence"]
+    assert all(e["expected_accuracy"] is None for e in other["ranking"])
+    assert all(e["expected_accuracy"] is not None for e in plain["ranking"])
+    assert [e["model"] for e in other["ranking"]] == [e["model"] for e in plain["ranking"]]
