@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from scipy.stats import permutation_test, ttest_1samp
 
 from experiments.record import parameters
@@ -20,6 +21,7 @@ from experiments.regret_choice import (
     over_datasets,
     random_outcome,
     sign_flip,
+    sign_flip_interval,
     summary,
 )
 from experiments.regret_measured import checked as checked_measured
@@ -139,6 +141,16 @@ def test_the_difference_is_paired_by_dataset() -> None:
     assert found["regret"]["value"] == pytest.approx(0.8 / 3 + 0.05)
 
 
+def test_the_exact_interval_holds_the_shifts_that_the_test_does_not_reject() -> None:
+    values, sources = np.random.default_rng(0).normal(0.3, 1.0, size=10), list("abcdefghij")
+    low, high = sign_flip_interval(values, sources)
+    step = 0.01 * np.abs(values).max()
+    for inside, outside in ((low + step, low - step), (high - step, high + step)):
+        assert sign_flip(values - inside, sources) > 0.05 >= sign_flip(values - outside, sources)
+    drawn = scipy.stats.bootstrap((values,), np.mean, rng=0).confidence_interval  # another method, about the same
+    assert low == pytest.approx(drawn.low, abs=0.25) and high == pytest.approx(drawn.high, abs=0.25)
+
+
 @pytest.mark.parametrize(("recommended", "passed"), [(0.0, True), (0.02, False)])
 def test_the_gate_opens_for_small_regrets_only(recommended: float, passed: bool) -> None:
     jitter = {"a:1": 0.0, "b:1": 0.001, "c:1": 0.002}
@@ -147,9 +159,11 @@ def test_the_gate_opens_for_small_regrets_only(recommended: float, passed: bool)
         "late_fusion": dict.fromkeys(jitter, 0.02), "random_3": dict.fromkeys(jitter, 0.02),
     })  # fmt: skip
     checks = claims(summary(over_datasets(table), against=RECOMMENDED), RECOMMENDED, "here")
-    assert len(checks) == 5
-    assert all(check.passed for check in checks) is passed
-    assert len({check.quantity for check in checks}) == 5
+    assert len(checks) == 8
+    ends = [check for check in checks if "exact" in check.quantity]  # three sources: no sign change is rare enough
+    assert [check.found for check in ends] == [np.inf, np.inf] and not any(check.passed for check in ends)
+    assert all(check.passed for check in checks if check not in ends) is passed
+    assert len({check.quantity for check in checks}) == 8
     assert judged(checks, [checks[1].quantity]) == [checks[0], *checks[2:]]
     with pytest.raises(InputError, match="missed"):
         judged(checks, ["of another study"])
