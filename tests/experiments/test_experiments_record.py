@@ -46,7 +46,8 @@ def test_an_unknown_block_of_parameters_names_the_known_ones():
 def test_each_stage_has_its_module_parameters_and_deps(name: str):
     stage = STAGES[name]
     assert stage["cmd"] == f"python -m experiments.{name}"
-    assert stage["params"] == [{"experiments/params.yaml": [name]}]
+    read = stage["params"][0]["experiments/params.yaml"]
+    assert name in read and all(parameters(other) for other in read)
     assert f"experiments/{name}.py" in stage["deps"]
     assert "experiments/record.py" in stage["deps"]
     assert list(stage["outs"][0]) == [f"experiments/results/{name}"]
