@@ -59,18 +59,20 @@ def neighbourhood(
     )
 
 
-def everywhere(scores: BankScores, pair: tuple[str, str], models: Sequence[str]) -> Neighbourhood:
+def everywhere(scores: BankScores, modalities: Sequence[str], models: Sequence[str]) -> Neighbourhood:
     """Return all worlds as they are and mirrored, equally weighted: for a dataset whose interactions nobody can see.
 
     Args:
         scores: the bank.
-        pair: modalities that unimodal models are called after.
+        modalities: that unimodal models are called after; each stands for the first and the second of every world.
         models: of the dataset.
     """
-    columns, stands = _columns(scores, pair, models)
+    called = {f"{UNIMODAL}{name}": (FIRST, SECOND)[place % 2] for place, name in enumerate(modalities)}
+    columns = [scores.methods.index(called.get(name, name)) for name in models]
     n = len(scores.worlds)
-    tables = [np.concatenate([table, scores.mirrored(table)])[:, columns] for table in (scores.accuracy, scores.noise)]
-    accuracy, noise = (np.where(stands, table, np.nan) for table in tables)
+    accuracy, noise = (
+        np.concatenate([table, scores.mirrored(table)])[:, columns] for table in (scores.accuracy, scores.noise)
+    )
     kept: NDArray[np.bool_] = np.asarray(~np.isnan(accuracy).all(axis=1))
     return Neighbourhood(
         worlds=tuple(name for name, here in zip(scores.worlds * 2, kept.tolist()) if here),
@@ -80,7 +82,7 @@ def everywhere(scores: BankScores, pair: tuple[str, str], models: Sequence[str])
         models=tuple(models),
         accuracy=accuracy[kept],
         noise=noise[kept],
-        applies=np.broadcast_to(stands, accuracy.shape)[kept],
+        applies=np.ones(accuracy.shape, dtype=bool)[kept],
     )
 
 

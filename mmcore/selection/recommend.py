@@ -125,7 +125,7 @@ def recommend(
     draws = {pair: draw_atoms(pair, one, atoms[pair], n_draws=n_draws, seed=seed) for pair, one in pairs.items()}
     telling = {pair: one for pair, one in draws.items() if one.counts}
     if not telling:
-        found = everywhere(scores, next(iter(pairs)), models)
+        found = everywhere(scores, names, models)
         ranked, missing = rank(found, seconds, top=top, without=costly)
         return _by_average(ruling, ranked, found, top, {**left_out, **missing, **costly}, limit)
     found = neighbourhood(scores, telling, models, n_neighbours=n_neighbours)

@@ -377,3 +377,13 @@ def test_modalities_must_hold_the_pairs():
 def test_a_text_is_no_list_of_modalities():
     with pytest.raises(InputError, match="a list of names"):
         recommend(exact(s=0.5), bank=BANK, modalities="ab")
+
+
+def test_three_modalities_of_which_nothing_is_seen_are_all_ranked_alike():
+    found = recommend({("a", "b"): exact(), ("a", "c"): exact(), ("b", "c"): exact()}, bank=BANK)
+    # a single modality stands for both of every world: means of .9, (.9 + .5) / 2 and .5, below .9, .9 and .95
+    assert {m: v for m, v in regrets(found).items() if m.startswith("unimodal")} == pytest.approx(
+        dict.fromkeys([f"unimodal:{name}" for name in "abc"], (0.0 + 0.2 + 0.45) / 3)
+    )
+    turned = recommend({("c", "b"): exact(), ("c", "a"): exact(), ("b", "a"): exact()}, bank=BANK)
+    assert regrets(turned) == pytest.approx(regrets(found))
