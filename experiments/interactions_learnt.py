@@ -2,7 +2,7 @@
 
     model atoms = decomposition of (x1, x2, predicted class) on test rows          accuracy beside its ceiling
 
-    model atoms = decomposition of (x1, x2, predicted class) on test rows        accuracy beside its ceiling
+Three families of sets. `generative`: the specialised sets of the thesis, from the bank. `pure`: the bank's controlled
 worlds of one atom alone, whose synergy is an exclusive or. `printed`: the same models trained here on the sets with
 half of the label's entries dropped, which the printed rows of table 3.2 are estimates of (`generative_published`); its
 accuracies are held against the printed ones. Atoms here are corrected bits, those of the thesis are uncorrected nats of

@@ -124,17 +124,23 @@ def spread(values: Float, weights: Float, *, level: float = LEVEL) -> Spread:
 
 
 def difference(one: int, other: int, found: Neighbourhood) -> tuple[float, float]:
-    """Return the expected regret of model `one` above that of `other`, and its standard error, over shared worlds."""
+    """Return the expected regret of model `one` above that of `other`, and its standard error, over shared worlds.
+
+    A world that counts in several orientations or pairs is one observation, their mean: its trials are the same.
+    """
     apart = found.regret[:, one] - found.regret[:, other]
     kept = ~np.isnan(apart) & (found.pooled > 0.0)
     if not kept.any():
         return float("inf"), 0.0
-    weight = found.pooled[kept] / found.pooled[kept].sum()
+    _, world = np.unique(np.array(found.worlds)[kept], return_inverse=True)
+    part = found.pooled[kept] / found.pooled[kept].sum()
+    weight = np.bincount(world, weights=part)
+    apart = np.bincount(world, weights=part * apart[kept]) / weight
+    noise = np.bincount(world, weights=part * (found.noise[kept, one] + found.noise[kept, other])) / weight
     squared = float(weight @ weight)
-    mean = float(weight @ apart[kept])
-    between = float(weight @ (apart[kept] - mean) ** 2) * squared / (1.0 - squared) if squared < 1.0 - 1e-9 else 0.0
-    seeds = float(weight**2 @ (found.noise[kept, one] + found.noise[kept, other]))
-    return mean, float(np.sqrt(max(between, seeds)))
+    mean = float(weight @ apart)
+    between = float(weight @ (apart - mean) ** 2) * squared / (1.0 - squared) if squared < 1.0 - 1e-9 else 0.0
+    return mean, float(np.sqrt(max(between, float(weight**2 @ noise))))
 
 
 def coverage(found: Neighbourhood) -> Float:

@@ -116,3 +116,12 @@ def test_the_order_of_worlds_and_models_does_not_matter():
     assert [one.model for one in plain] == [one.model for one in turned]
     for one, other in zip(plain, turned):
         assert one.regret.value == pytest.approx(other.regret.value) and one.chosen == pytest.approx(other.chosen)
+
+
+def test_a_world_in_both_orientations_is_one_observation():
+    """se^2 = V sum w^2, V = sum w (d - mean)^2 / (1 - sum w^2), over worlds."""
+    models = ("late_fusion", "sum")
+    two = near([[0.80, 0.8], [0.74, 0.8]], [0.5, 0.5], models, worlds=["x", "y"])
+    four = near([[0.80, 0.8], [0.74, 0.8]] * 2, [0.25] * 4, models, worlds=["x", "y"] * 2)
+    assert difference(0, 1, two) == pytest.approx((0.03, 0.03))  # V = 0.03^2 / 0.5, se^2 = V / 2
+    assert difference(0, 1, four) == pytest.approx((0.03, 0.03))
