@@ -96,7 +96,9 @@ def _inferred_task(series: pd.Series, column: str) -> str:
         return "regression"
     types = {type(v) for v in present}
     if not types:
-        raise InputError(column, "no label at all", "at least one label, or task and classes", "Give task=.")
+        raise InputError(
+            column, "no label at all", "at least one label, or task and classes", "Label some rows, or name both."
+        )
     if all(issubclass(t, (str, bool, np.bool_, int, np.integer)) for t in types):
         return "classification"
     if all(issubclass(t, (float, np.floating, int, np.integer)) for t in types):

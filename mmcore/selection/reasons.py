@@ -29,8 +29,8 @@ def reasons_of(one: Ranked, place: int, found: Neighbourhood, *, top: int) -> li
     if one.tied is not None:
         best, apart, error = one.tied
         sentences.append(
-            f"First because it is simpler or cheaper: {best} is expected to be {_points(apart)} better, "
-            f"which is within the standard error of {_points(error)}."
+            f"First because it is simpler or cheaper: over the datasets where both were tried, {best} is expected "
+            f"to be {_points(apart)} better, which is within the standard error of {_points(error)}."
         )
     elif place == 0:
         sentences.append("First by expected regret, and no simpler model is within the standard error.")

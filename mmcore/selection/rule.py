@@ -245,7 +245,8 @@ def _redundancy_statement(best: str, atoms: Mapping[tuple[str, str], Atoms]) -> 
     pairs = [pair for pair in atoms if best in pair]
     pair = max(pairs, key=lambda p: atoms[p]["redundancy"].low)
     atom = atoms[pair]["redundancy"]
+    told = "so much either of them tells" if atom.counts else "what one tells, the other does not"
     return {
-        "statement": f"{pair[0]} and {pair[1]} share {_with_interval(atom)}: one can stand in for the other.",
+        "statement": f"{pair[0]} and {pair[1]} share {_with_interval(atom)}, {_side(atom)}: {told}.",
         "source": "estimate", "values": {"pair": list(pair), "atom": "redundancy", **_values(atom)},
     }  # fmt: skip
