@@ -98,8 +98,8 @@ class Plan:
         rows = np.flatnonzero(usable)
         names = " and ".join(source.name for source in sources)
         if len(rows) == 0:
-            allowed = "rows that are labelled and present"
-            raise InputError(names, "no row with a label", allowed, "Check the presence.")
+            allowed = "rows with a label and all of these modalities"
+            raise InputError(names, "no labelled row that has all of them", allowed, "Check labels and presence.")
         if len(np.unique(self.target.codes[rows])) < 2:
             remedy = "There is nothing to tell apart: check the labels of these rows."
             raise InputError(names, "rows of one class", "at least two classes", remedy)
