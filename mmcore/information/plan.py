@@ -98,7 +98,7 @@ class Plan:
         rows = np.flatnonzero(usable)
         names = " and ".join(source.name for source in sources)
         if len(rows) == 0:
-            allowed = "rows with a label and all of these modalities"
+            allowed = "rows that are labelled and present in all of them"
             raise InputError(names, "no labelled row that has all of them", allowed, "Check labels and presence.")
         if len(np.unique(self.target.codes[rows])) < 2:
             remedy = "There is nothing to tell apart: check the labels of these rows."
