@@ -102,11 +102,20 @@ def _checked(values: Any, n: int) -> Float:
 
 @dataclasses.dataclass(frozen=True)
 class InteractionPoint:
-    """One model in the figure: its share of interactions, and the synergy of its predictions where quantified, bits."""
+    """One model in the figure: its share of interactions, and the synergy of its predictions where quantified.
+
+    Attributes:
+        model, share: name; share of interactions in its behaviour, with its interval.
+        prediction_synergy: of its predictions, bits; None where they were not quantified.
+        prediction_share: that over the sum of their four atoms, None where that is not positive.
+        prediction_reason: why there is no share, None where there is one.
+    """
 
     model: str
     share: Interval
     prediction_synergy: float | None = None
+    prediction_share: float | None = None
+    prediction_reason: str | None = "not quantified"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +126,14 @@ class InteractionFigure:
         points: one a model, in the order given.
         synergy, interval: of the data, bits; the interval None where none was drawn.
         synergy_share: synergy over the sum of the four atoms, None where that is not positive.
+        share_interval: `interval` over the same sum, which is taken as known: the draws of the sum are not kept.
     """
 
     points: tuple[InteractionPoint, ...]
     synergy: float
     interval: tuple[float, float] | None
     synergy_share: float | None
+    share_interval: tuple[float, float] | None = None
 
 
 def beside_synergy(
@@ -145,13 +156,25 @@ def beside_synergy(
     if predictions is not None and len(predictions) != len(interactions):
         received = f"{len(predictions)} for {len(interactions)} models"
         raise InputError("predictions", received, "one a model", "Pass the same models in the same order.")
-    synergies: list[float | None] = [None] * len(interactions)
-    if predictions is not None:
-        synergies = [None if one.status == "refused" else one.values["synergy"] for one in predictions]
-    total = sum(data.values.values())
+    known = [None] * len(interactions) if predictions is None else list(predictions)
+    interval = None if data.interval is None else data.interval["synergy"]
+    total = data.total
     return InteractionFigure(
-        tuple(InteractionPoint(one.model, one.share, s) for one, s in zip(interactions, synergies, strict=True)),
+        tuple(_point(one, atoms) for one, atoms in zip(interactions, known, strict=True)),
         data.values["synergy"],
-        None if data.interval is None else data.interval["synergy"],
+        interval,
         data.values["synergy"] / total if total > 0 else None,
+        (interval[0] / total, interval[1] / total) if interval is not None and total > 0 else None,
     )
+
+
+def _point(model: ModelInteraction, atoms: QuantifiedAtoms | None) -> InteractionPoint:
+    if atoms is None:
+        return InteractionPoint(model.model, model.share)
+    if atoms.status == "refused":
+        return InteractionPoint(model.model, model.share, prediction_reason=atoms.reason)
+    synergy, total = atoms.values["synergy"], atoms.total
+    if total > 0:
+        return InteractionPoint(model.model, model.share, synergy, synergy / total, None)
+    reason = atoms.reason or "the atoms of its predictions add to nothing"
+    return InteractionPoint(model.model, model.share, synergy, None, reason)

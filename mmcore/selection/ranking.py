@@ -8,14 +8,16 @@ train. The intervals are quantiles of a method's regret over the worlds, weighte
 draws, where one world more or less matters. They say what to expect of one more dataset like these, and do not shrink
 with the number of seeds.
 
-A method that was refused in a world says nothing there: its weights are normalised over the worlds where it was
-trained. Where those hold less than half of the weight, it is left out, with that reason.
+A method that was not trained in a world is taken to lose there what the methods that were lose in the mean: all are
+compared over the same worlds, and what is easy or hard about a world is nobody's merit. Where it was trained in less
+than half of the weight, it is left out, with that reason.
 
-Order: by expected regret, but for the first place, which goes to the simplest method whose expected regret exceeds the
-smallest by no more than the standard error of their difference: a single modality before late fusion before all
-others, and of those the cheapest. That is the one-standard-error rule of Breiman, Friedman, Olshen and Stone (1984,
-section 3.4.3); tuned unimodal models and late fusion are often enough (Rheude, Eils and Wild 2025). The standard error
-is that of the weighted mean over worlds, or that which the seeds alone give, whichever is larger:
+Order: by expected regret, but for the first place, which goes to one modality, or else to late fusion, where its
+expected regret exceeds the smallest by no more than the standard error of their difference, and by at most one point.
+That is the one-standard-error rule of Breiman, Friedman, Olshen and Stone (1984, section 3.4.3); tuned unimodal models
+and late fusion are often enough (Rheude, Eils and Wild 2025). Other fusions do not overtake one another: what costs
+less is not simpler, and an erratic model has a large standard error. The standard error is that of the weighted mean
+over worlds, or that which the seeds alone give, whichever is larger:
 
     se^2 = max( V sum_w v_w^2,  sum_w v_w^2 noise_w ),    V = sum_w v_w (d_w - d)^2 / (1 - sum_w v_w^2)
 
@@ -36,6 +38,7 @@ Float = NDArray[np.float64]
 
 LEVEL = 0.95
 LEAST_COVERED = 0.5
+MOST_GIVEN_UP = 0.01  # of expected accuracy, for a simpler model in the first place
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,17 @@ class Neighbourhood:
 
     @property
     def regret(self) -> Float:
-        """(U, M) the best accuracy less each, fractions."""
-        return np.asarray(np.nanmax(self.accuracy, axis=1, keepdims=True) - self.accuracy)
+        """(U, M) the best accuracy less each, fractions; the mean of the others where one was not trained."""
+        return self._filled(np.nanmax(self.accuracy, axis=1, keepdims=True) - self.accuracy)
 
     @property
     def relative(self) -> Float:
-        """(U, M) each accuracy over the best."""
-        return np.asarray(self.accuracy / np.nanmax(self.accuracy, axis=1, keepdims=True))
+        """(U, M) each accuracy over the best; the mean of the others where one was not trained."""
+        return self._filled(self.accuracy / np.nanmax(self.accuracy, axis=1, keepdims=True))
+
+    def _filled(self, values: Float) -> Float:
+        missing = np.isnan(values) & self.applies
+        return np.where(missing, np.nanmean(values, axis=1, keepdims=True), values)
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,8 @@ def difference(one: int, other: int, found: Neighbourhood) -> tuple[float, float
     part = found.pooled[kept] / found.pooled[kept].sum()
     weight = np.bincount(world, weights=part)
     apart = np.bincount(world, weights=part * apart[kept]) / weight
-    noise = np.bincount(world, weights=part * (found.noise[kept, one] + found.noise[kept, other])) / weight
+    of_both = np.nan_to_num(found.noise[kept, one]) + np.nan_to_num(found.noise[kept, other])
+    noise = np.bincount(world, weights=part * of_both) / weight
     squared = float(weight @ weight)
     mean = float(weight @ apart)
     between = float(weight @ (apart - mean) ** 2) * squared / (1.0 - squared) if squared < 1.0 - 1e-9 else 0.0
@@ -175,7 +183,7 @@ def rank(
     regret = {m: spread(found.regret[:, m], found.pooled) for m in kept}
     order = sorted(kept, key=lambda m: (round(regret[m].value, 12), cost[m], found.models[m]))
     chosen = _chosen(found, order, cost, top)
-    first, tied = _simplest(order, found, cost)
+    first, tied = _simplest(order, found)
     order = [first, *(m for m in order if m != first)]
     ranked = [
         Ranked(found.models[m], regret[m], spread(found.relative[:, m], found.pooled), chosen[m], seconds[m],
@@ -202,18 +210,16 @@ def _chosen(found: Neighbourhood, kept: Sequence[int], cost: Sequence[float], to
     return {m: float(share[k]) for k, m in enumerate(columns)}
 
 
-def _simplest(
-    order: Sequence[int], found: Neighbourhood, cost: Sequence[float]
-) -> tuple[int, tuple[str, float, float] | None]:
-    """The first place by the one-standard-error rule."""
+def _simplest(order: Sequence[int], found: Neighbourhood) -> tuple[int, tuple[str, float, float] | None]:
+    """The first place: one modality or late fusion where that is as good as the best within the standard error."""
     best = order[0]
-    apart = {m: difference(m, best, found) for m in order[1:]}
-    within = [best, *(m for m, (mean, error) in apart.items() if mean <= error)]
-
-    def simplicity(m: int) -> tuple[int, float, int]:
-        name = found.models[m]
-        rank_of_kind = 0 if name.startswith(UNIMODAL) else 1 if name == LATE_FUSION else 2
-        return rank_of_kind, 0.0 if rank_of_kind == 0 else cost[m], order.index(m)
-
-    first = min(within, key=simplicity)
-    return first, None if first == best else (found.models[best], *apart[first])
+    kinds = [[m for m in order if found.models[m].startswith(UNIMODAL)],
+             [m for m in order if found.models[m] == LATE_FUSION]]  # fmt: skip
+    for kind in kinds:
+        for m in kind:
+            if m == best:
+                return best, None
+            mean, error = difference(m, best, found)
+            if mean <= min(error, MOST_GIVEN_UP) + 1e-12:
+                return m, (found.models[best], mean, error)
+    return best, None

@@ -29,8 +29,8 @@ def reasons_of(one: Ranked, place: int, found: Neighbourhood, *, top: int) -> li
     if one.tied is not None:
         best, apart, error = one.tied
         sentences.append(
-            f"First because it is simpler or cheaper: over the datasets where both were tried, {best} is expected "
-            f"to be {_points(apart)} better, which is within the standard error of {_points(error)}."
+            f"First because it is simpler: {best} is expected to be {_points(apart)} better, which is within the "
+            f"standard error of {_points(error)}."
         )
     elif place == 0:
         sentences.append("First by expected regret, and no simpler model is within the standard error.")
@@ -44,11 +44,12 @@ def blind_reasons(one: Ranked, n_worlds: int) -> list[str]:
 
 def _nearest_sentence(one: Ranked, found: Neighbourhood) -> str:
     """How it did in the worlds of most weight where it was trained."""
-    regret = found.regret[:, found.models.index(one.model)]
+    column = found.models.index(one.model)
+    regret, known = found.regret[:, column], ~np.isnan(found.accuracy[:, column])
     weight: dict[str, float] = {}
     lost: dict[str, float] = {}
     for unit, name in enumerate(found.worlds):
-        if not np.isnan(regret[unit]):
+        if known[unit]:
             weight[name] = weight.get(name, 0.0) + float(found.pooled[unit])
             lost[name] = max(lost.get(name, 0.0), float(regret[unit]))
     nearest = sorted(weight, key=lambda name: (-weight[name], name))[:NEAREST]
