@@ -9,7 +9,8 @@ Example:
 
 from mmcore.reporting.describe import describe
 from mmcore.reporting.index import build_index, card
+from mmcore.reporting.interaction_figure import write_interaction_figure
 from mmcore.reporting.page import build_page
 from mmcore.reporting.pdf import write_pdf
 
-__all__ = ["build_index", "build_page", "card", "describe", "write_pdf"]
+__all__ = ["build_index", "build_page", "card", "describe", "write_interaction_figure", "write_pdf"]

@@ -5,8 +5,9 @@
 Reference: Wenderoth et al. 2025, after Lundberg and Lee 2017 (marginal expectation). What is masked comes from one
 background row, so that masked modalities fit each other; they need not fit the kept ones (Hooker, Mentch and Zhou
 2021). The model never sees an absent modality, so it need not have been trained for that. Departure on purpose:
-background rows are drawn without replacement, each used equally often: with as many draws as background rows the
-expectation is exact, and an additive model has no interaction at any number of draws but for rounding.
+background rows are drawn without replacement, each used equally often, and v(nothing) is the mean over a row's
+own draws: with as many draws as background rows the expectation is exact (and v(nothing) the paper's mean output), and
+an additive model has no interaction at any number of draws but for rounding.
 """
 
 from __future__ import annotations
@@ -73,24 +74,24 @@ def masked_outputs(
     kept = ds.select(chosen)
     full = _checked(predict(kept), len(chosen))
     everything = full if background is None else _checked(predict(ds.select(pool)), len(pool))
-    found: dict[Subset, Float] = {
-        frozenset(): np.broadcast_to(everything.mean(axis=0), full.shape).copy(),
-        frozenset(names): full,
-    }
+    nothing = frozenset[str]()
     subsets = [frozenset(s) for size in range(1, len(names)) for s in combinations(names, size)]
-    totals = {subset: np.zeros(full.shape) for subset in subsets}
+    totals = {subset: np.zeros(full.shape) for subset in (nothing, *subsets)}
     generator = stream(seed, "masked outputs")
     order = generator.permutation(len(pool))
     shifts = generator.permutation(len(pool))[:n_draws]
     for shift in shifts:
-        partner = ds.select(pool[order[(np.arange(len(chosen)) + shift) % len(pool)]])
+        drawn = order[(np.arange(len(chosen)) + shift) % len(pool)]
+        partner = ds.select(pool[drawn])
+        # of the same draws as the other subsets: the mean over all rows would leave an additive model a difference
+        totals[nothing] += everything[drawn]
         for subset in subsets:
             masked = [name for name in names if name not in subset]
             mixed = kept.replace(
                 {name: partner[name] for name in masked}, presence={name: partner.presence(name) for name in masked}
             )
             totals[subset] += _checked(predict(mixed), len(chosen))
-    return {**found, **{subset: total / len(shifts) for subset, total in totals.items()}}
+    return {frozenset(names): full, **{subset: total / len(shifts) for subset, total in totals.items()}}
 
 
 def _checked(values: Any, n: int) -> Float:

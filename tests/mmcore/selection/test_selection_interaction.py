@@ -129,6 +129,18 @@ def test_few_draws_agree_with_the_exact_expectation_for_additive_models_and_rows
     assert (grouped.share.unit, grouped.share.n_units) == ("group", 12)
 
 
+@pytest.mark.parametrize("n_draws", [1, 3, 20])
+def test_an_additive_model_has_no_interaction_at_any_number_of_draws(n_draws):
+    generator = np.random.default_rng(4)
+    ds = from_arrays({name: generator.normal(size=(60, 2)) for name in "abc"}, labels=[0, 1] * 30, name="sums")
+    rows, background = np.arange(25), np.arange(20, 60)
+    outputs = masked_outputs(lambda d: bits_of(d) @ np.arange(1.0, 7.0), ds, rows, background=background,
+                             n_draws=n_draws)  # fmt: skip
+    found = model_interaction(outputs)
+    assert found.share.value == pytest.approx(0.0, abs=1e-12)
+    assert found.dividend_share.value == pytest.approx(0.0, abs=1e-12)
+
+
 def test_background_rows_and_presence_travel_with_the_modality():
     present = np.array([True, True, False, False])
     ds = from_arrays({"a": np.ones((4, 1)), "b": np.ones((4, 1))}, labels=[0, 1, 0, 1], presence={"b": present},
