@@ -38,7 +38,8 @@ def test_nothing_to_do_runs_no_stage(finished):
 
 def test_a_second_clone_gives_the_same_bytes(finished, tmp_path):
     other = make_project(tmp_path / "elsewhere" / "deeper", TINY)
-    assert stages_run(interplay(other, "run")) == STAGES
+    ran = stages_run(interplay(other, "run"))
+    assert [name for name in ran if name != "bank"] == STAGES and ran.count("bank") == 1  # which has nothing to compute
     assert (other / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
     assert digests(other) == digests(finished)
 
