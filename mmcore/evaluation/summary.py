@@ -86,9 +86,7 @@ def evaluate(
     }  # fmt: skip
 
 
-def _tested(
-    predictions: pd.DataFrame, names: Sequence[str], task: str, classes: Sequence[str]
-) -> dict[str, Predicted]:
+def _tested(predictions: pd.DataFrame, names: Sequence[str], task: str, classes: Sequence[str]) -> dict[str, Predicted]:
     """Return each model's predictions of the test rows, which must be the same rows for all."""
     read = {name: read_predictions(predictions, name, task=task, classes=classes, part="test") for name in names}
     for name in names[1:]:
