@@ -41,7 +41,7 @@ def ask(url: str, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     request = urllib.request.Request(
         f"{url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return json.load(reply)
 
 
@@ -88,7 +88,7 @@ def served(place: Path, *, scheduler: bool) -> Iterator[str]:
         yield url
     finally:
         serving.terminate()
-        serving.wait(30)
+        serving.wait(90)
         stop = "from pathlib import Path; from flows.server import stop_server; stop_server(Path())"
         subprocess.run([sys.executable, "-c", stop], cwd=project, env=setup, check=True)
 
