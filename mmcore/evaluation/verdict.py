@@ -115,6 +115,7 @@ class _Contest:
         self.done: list[Comparison] = []
 
     def run(self, model: str, against: str, *, widened: bool) -> Comparison:
+        """Return the comparison of two models; `widened` for the correction of several fusions."""
         for old in self.done:
             if (old.model, old.against) == (model, against):
                 return old
@@ -126,6 +127,7 @@ class _Contest:
         return new
 
     def won(self, comparison: Comparison) -> bool:
+        """Return whether the whole interval of the gain is above `min_gain`."""
         if comparison.low is None or comparison.high is None:
             return False
         gained = comparison.low if self.metric.higher_is_better else -comparison.high

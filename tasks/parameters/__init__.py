@@ -17,8 +17,8 @@ PARAMETERS_FILE = "params.yaml"
 VALIDATION_METRICS = (
     "auto", "accuracy", "balanced_accuracy", "f1_macro", "negative_mse", "negative_mae", "negative_loss",
 )  # fmt: skip
-_FEWEST_DRAWS = 10
 """Of `mmcore.training.metrics`, which imports torch; a test compares the two."""
+_FEWEST_DRAWS = 10
 
 
 def load_parameters(root: str | Path = ".") -> Parameters:
