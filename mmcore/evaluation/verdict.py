@@ -82,11 +82,7 @@ def decide(
     left_open = _largest_open(contest, recommended)
     beyond_constant = _beats_constant(contest, _best(names, values, chosen), len(names))
     reasons = [_scores_sentence(metric, values, names, first), *shown]
-    if left_open is not None:
-        reasons.append(f"These rows leave open a gain of up to {left_open:.4g} over {recommended}.")
-    if beyond_constant is False:
-        reasons.append("No model is certainly better than always answering the most frequent class: nothing was learnt "
-                       "that could tell how many modalities are needed.")  # fmt: skip
+    reasons += _doubts(left_open, recommended, beyond_constant)
     if selection is not None:
         reasons.append(_selection_sentence(selection, verdict))
     adjusted = holm([c.p if c.p is not None else 1.0 for c in comparisons])
@@ -102,6 +98,17 @@ def decide(
         ],
         "reasons": reasons,
     }  # fmt: skip
+
+
+def _doubts(left_open: float | None, recommended: str, beyond_constant: bool | None) -> list[str]:
+    """Return what the rows leave open, and that nothing was learnt where nothing was."""
+    said = []
+    if left_open is not None:
+        said.append(f"These rows leave open a gain of up to {left_open:.4g} over {recommended}.")
+    if beyond_constant is False:
+        said.append("No model is certainly better than always answering the most frequent class: nothing was learnt "
+                    "that could tell how many modalities are needed.")  # fmt: skip
+    return said
 
 
 class _Contest:

@@ -108,16 +108,12 @@ def recommend(
     """
     named = pid if isinstance(pid, Mapping) or modalities is None else {tuple(modalities): pid}
     pairs = read_pairs(_checked(named, modalities))
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise InputError("top", top, "an integer >= 1", "Pass for example top=3.")
+    _check_top(top)
     atoms = read_atoms(pairs)
     names = list(modalities) if modalities is not None else list(dict.fromkeys(name for pair in pairs for name in pair))
     limit, ruling, tables = check_budget(budget), apply_rule(atoms), find_bank(bank)
     if tables is None:
-        if limit is not None:
-            remedy = "Run 'dvc repro bank', or leave it out."
-            raise InputError("budget", f"{limit:g} CPU seconds", "None where no bank tells what models cost", remedy)
-        return _by_rule(ruling, NO_BANK if bank is False else NOT_BUILT)
+        return _without_bank(ruling, bank, limit)
     scores = read_scores(tables)
     models, left_out = available_models(scores, names, methods)
     seconds = expected_seconds(scores, models, n_rows)
@@ -148,6 +144,19 @@ def recommend(
         budget=limit,
         left_out=_listed(left_out),
     )  # fmt: skip
+
+
+def _check_top(top: int) -> None:
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError("top", top, "an integer >= 1", "Pass for example top=3.")
+
+
+def _without_bank(ruling: Ruling, bank: Any, limit: float | None) -> Recommendation:
+    """Return what the rule says where there is no bank, which could not tell what models cost either."""
+    if limit is not None:
+        remedy = "Run 'dvc repro bank', or leave it out."
+        raise InputError("budget", f"{limit:g} CPU seconds", "None where no bank tells what models cost", remedy)
+    return _by_rule(ruling, NO_BANK if bank is False else NOT_BUILT)
 
 
 def _checked(pid: Any, modalities: Sequence[str] | None) -> Any:
