@@ -33,7 +33,7 @@ def reasons_of(one: Ranked, place: int, found: Neighbourhood, *, top: int) -> li
             f"standard error of {_points(error)}."
         )
     elif place == 0:
-        sentences.append("First by expected regret, and no simpler model is within the standard error.")
+        sentences.append("First by expected regret; nothing simpler is within the standard error and a point.")
     return sentences
 
 

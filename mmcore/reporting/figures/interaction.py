@@ -14,17 +14,19 @@ The content is that of `mmcore.selection.interaction_masked.beside_synergy`, kno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from markupsafe import Markup
 
 from mmcore.errors import InputError
-from mmcore.evaluation.interval import Interval
 from mmcore.reporting import format as fmt
 from mmcore.reporting import svg
 from mmcore.reporting.facts import Estimate
 from mmcore.reporting.figures.axis import axis, dot_on_interval
 from mmcore.reporting.tokens import NARROW
+
+if TYPE_CHECKING:
+    from mmcore.evaluation.interval import Interval
 
 _NUMBERS, _NAMES, _KEY, _BEYOND = 142, 190, 66, 0.25
 
