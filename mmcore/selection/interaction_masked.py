@@ -7,7 +7,9 @@ background row, so that masked modalities fit each other; they need not fit the 
 2021). The model never sees an absent modality, so it need not have been trained for that. Departure on purpose:
 background rows are drawn without replacement, each used equally often, and v(nothing) is the mean over a row's
 own draws: with as many draws as background rows the expectation is exact (and v(nothing) the paper's mean output), and
-an additive model has no interaction at any number of draws but for rounding.
+an additive model has no interaction at any number of draws but for rounding. Of more than two modalities some may be
+the players alone (`among`): then the others stay as they are in every row, and the interaction is that of the players
+given the others.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.data import Dataset
-from mmcore.errors import InputError
+from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.interval import Interval
 from mmcore.explain.shapley import MOST_MODALITIES, Subset
 from mmcore.seeds import stream
@@ -30,6 +32,9 @@ from mmcore.selection.quantify import QuantifiedAtoms
 
 Float = NDArray[np.float64]
 
+ROWS_AT_ONCE = 2048
+"""Masked rows in one call of `predict`."""
+
 
 def masked_outputs(
     predict: Callable[[Dataset], Any],
@@ -37,6 +42,8 @@ def masked_outputs(
     rows: Any,
     *,
     background: Any = None,
+    among: Sequence[str] | None = None,
+    reads: Sequence[str] | None = None,
     n_draws: int = 20,
     seed: int = 0,
 ) -> dict[Subset, Float]:
@@ -47,12 +54,15 @@ def masked_outputs(
         ds: the dataset.
         rows: (n,) rows to explain.
         background: (b,) rows that masked modalities come from; `rows` themselves when None.
+        among: the modalities that are masked, two or more; all when None. Subsets are of these.
+        reads: what the model reads, where that is known: what it does not read need not be masked for it, which saves
+            calls and changes nothing; all when None.
         n_draws: background rows for each row; at least b of them make the expectation exact. Costs
-            n_draws (2^M - 2) + 1 calls.
+            n_draws (2^M - 2) rows for each row, one more where `among` leaves a modality that is read.
         seed: of the order of the background.
 
     Raises:
-        InputError: for one modality or more than ten, no row, no draw, or outputs of another length.
+        InputError: for one modality or more than ten, an unknown one, no row, no draw, or outputs of another length.
 
     Example:
         >>> from mmcore.data import from_arrays
@@ -62,36 +72,54 @@ def masked_outputs(
         >>> found[frozenset("a")].tolist(), found[frozenset()].tolist()
         ([0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5])
     """
-    names = ds.modalities
-    if not 2 <= len(names) <= MOST_MODALITIES:
-        received = f"{len(names)} modalities"
-        raise InputError("ds", received, f"2 to {MOST_MODALITIES}", "All 2^M subsets are needed; merge or leave out.")
+    names = _players(ds, among)
+    seen = frozenset(ds.modalities if reads is None else reads)
     chosen = np.asarray(rows)
     pool = chosen if background is None else np.asarray(background)
     if n_draws < 1 or not len(chosen) or not len(pool):
         received = f"{len(chosen)} rows, {len(pool)} background rows, {n_draws} draws"
         raise InputError("rows", received, "at least one of each", "Give rows to explain, and n_draws=20.")
-    kept = ds.select(chosen)
-    full = _checked(predict(kept), len(chosen))
+    full = _checked(predict(ds.select(chosen)), len(chosen))
     everything = full if background is None else _checked(predict(ds.select(pool)), len(pool))
-    nothing = frozenset[str]()
-    subsets = [frozenset(s) for size in range(1, len(names)) for s in combinations(names, size)]
-    totals = {subset: np.zeros(full.shape) for subset in (nothing, *subsets)}
+    whole = seen <= frozenset(names)  # then a row with every player masked is a background row
+    parts = {frozenset(s) & seen for size in range(len(names)) for s in combinations(names, size)}
+    todo = sorted(parts - {frozenset(names) & seen} - ({frozenset()} if whole else set()), key=sorted)
+    totals = {part: np.zeros(full.shape) for part in todo}
+    totals[frozenset()] = np.zeros(full.shape)
     generator = stream(seed, "masked outputs")
     order = generator.permutation(len(pool))
     shifts = generator.permutation(len(pool))[:n_draws]
-    for shift in shifts:
-        drawn = order[(np.arange(len(chosen)) + shift) % len(pool)]
-        partner = ds.select(pool[drawn])
+    at_once = max(1, ROWS_AT_ONCE // len(chosen))
+    for start in range(0, len(shifts), at_once):
+        some = shifts[start : start + at_once]
+        drawn = order[(np.arange(len(chosen)) + some[:, None]) % len(pool)]
         # of the same draws as the other subsets: the mean over all rows would leave an additive model a difference
-        totals[nothing] += everything[drawn]
-        for subset in subsets:
-            masked = [name for name in names if name not in subset]
+        if whole:
+            totals[frozenset()] += everything[drawn].sum(axis=0)
+        if todo:
+            kept, partner = ds.select(np.tile(chosen, len(some))), ds.select(pool[drawn.ravel()])
+        for part in todo:
+            masked = [name for name in names if name in seen - part]
             mixed = kept.replace(
                 {name: partner[name] for name in masked}, presence={name: partner.presence(name) for name in masked}
             )
-            totals[subset] += _checked(predict(mixed), len(chosen))
-    return {frozenset(names): full, **{subset: total / len(shifts) for subset, total in totals.items()}}
+            found = _checked(predict(mixed), drawn.size)
+            totals[part] += found.reshape(len(some), *full.shape).sum(axis=0)
+    means = {part: total / len(shifts) for part, total in totals.items()}
+    means[frozenset(names) & seen] = full
+    subsets = [frozenset(s) for size in range(len(names) + 1) for s in combinations(names, size)]
+    return {subset: means[subset & seen] for subset in subsets}
+
+
+def _players(ds: Dataset, among: Sequence[str] | None) -> tuple[str, ...]:
+    names = tuple(ds.modalities if among is None else dict.fromkeys(among))
+    for name in names:
+        if name not in ds.modalities:
+            raise unknown_name("among", str(name), ds.modalities)
+    if not 2 <= len(names) <= MOST_MODALITIES:
+        argument, remedy = "ds" if among is None else "among", "All 2^M subsets are needed; merge or leave out."
+        raise InputError(argument, f"{len(names)} modalities", f"2 to {MOST_MODALITIES}", remedy)
+    return names
 
 
 def _checked(values: Any, n: int) -> Float:

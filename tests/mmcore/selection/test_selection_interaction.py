@@ -141,6 +141,50 @@ def test_an_additive_model_has_no_interaction_at_any_number_of_draws(n_draws):
     assert found.dividend_share.value == pytest.approx(0.0, abs=1e-12)
 
 
+def test_the_others_stay_as_they_are_where_two_of_three_are_the_players():
+    """c (1 + a + b) adds in a and b once c is known; a and c alone of the three multiply: v(ac) - v(a) - v(c) + v()."""
+    ds, rows = cube(3), np.arange(8)
+    names = ds.modalities
+
+    def predict(part):
+        a, b, c = bits_of(part).T
+        return c * (1 + a + b)
+
+    pair = masked_outputs(predict, ds, rows, among=names[:2], n_draws=8)
+    assert set(pair) == {frozenset(), frozenset(names[:1]), frozenset(names[1:2]), frozenset(names[:2])}
+    added = model_interaction(pair)
+    assert added.share.value == pytest.approx(0.0, abs=1e-12)
+    # given c, phi_aa = c (a - 1/2): 1/2 on half of the rows
+    assert np.diag(added.effects) == pytest.approx([0.25, 0.25])
+    other = model_interaction(masked_outputs(predict, ds, rows, among=[names[0], names[2]], n_draws=8))
+    assert other.effects[0][1] == pytest.approx(0.125)  # |(a - 1/2)(c - 1/2)| / 2
+    with pytest.raises(InputError, match="among"):
+        masked_outputs(predict, ds, rows, among=[names[0], names[0]])
+    with pytest.raises(InputError, match="'z'"):
+        masked_outputs(predict, ds, rows, among=[names[0], "z"])
+
+
+@pytest.mark.parametrize("among", [None, 2])
+@pytest.mark.parametrize("read", [(0,), (2,), (0, 1), (1, 2)])
+def test_what_is_known_to_be_read_changes_nothing_but_the_number_of_calls(among, read):
+    ds, rows = cube(3), np.arange(8)
+    reads, calls = [ds.modalities[i] for i in read], []
+    players = None if among is None else ds.modalities[:among]
+
+    def predict(part):
+        calls.append(len(part))
+        bits = bits_of(part)[:, list(read)]
+        return np.stack([bits.prod(axis=1) - bits.sum(axis=1), bits.sum(axis=1) ** 2], axis=1)
+
+    plain = masked_outputs(predict, ds, rows, among=players, n_draws=5, seed=3)
+    n_plain = sum(calls)
+    known = masked_outputs(predict, ds, rows, among=players, reads=reads, n_draws=5, seed=3)
+    assert sum(calls) - n_plain < n_plain
+    assert {subset: values.tolist() for subset, values in plain.items()} == {
+        subset: values.tolist() for subset, values in known.items()
+    }
+
+
 def test_background_rows_and_presence_travel_with_the_modality():
     present = np.array([True, True, False, False])
     ds = from_arrays({"a": np.ones((4, 1)), "b": np.ones((4, 1))}, labels=[0, 1, 0, 1], presence={"b": present},
