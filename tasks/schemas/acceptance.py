@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mmcore.data import Dataset
@@ -40,11 +41,12 @@ class Expected:
 
 
 def frames(facts: pd.DataFrame, ds: Dataset, digests: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the frames that expectations look at: samples, classes, groups and contents.
+    """Return the frames that expectations look at: samples, the dataset as one row, classes, groups and contents.
 
     Contents are compared between folds where the dataset has folds, else between splits.
     """
-    found = {"samples": facts}
+    whole = {"modalities": len(ds.modalities), "label_values": len(_label_values(ds))}
+    found = {"samples": facts, "dataset": pd.DataFrame([whole])}
     label = next((x for x in ds.spec.labels if x.task == "classification"), None)
     if label is not None:
         counts = facts[label.column].value_counts().reindex(list(label.classes or ()), fill_value=0)
@@ -59,12 +61,24 @@ def frames(facts: pd.DataFrame, ds: Dataset, digests: list[str]) -> dict[str, pd
     return found
 
 
+def _label_values(ds: Dataset) -> list[Any]:
+    """Return the different values of the main label, sorted; for a multilabel column, its different sets of names."""
+    if not ds.spec.labels:
+        return []
+    spec = ds.spec.label()
+    known = ds.samples[spec.column].dropna()
+    if spec.task == "multilabel":
+        return sorted({", ".join(names) or "none" for names in known})
+    return list(np.unique(known.to_numpy()))
+
+
 def suite(
     facts: Mapping[str, pd.DataFrame], ds: Dataset, options: Validate, reference: Mapping[str, Any] | None
 ) -> list[Expected]:
     """Return everything that is expected of this dataset, in the order the report shows it."""
     expected = [
         *_identity(),
+        *_substance(ds),
         *_leakage(facts, "split" if ds.folds is None else "fold"),
         *_balance(facts, options),
         *_missing(facts, ds, options),
@@ -83,6 +97,36 @@ def _identity() -> list[Expected]:
         Expected(
             "split_known", "Every row has a split", "samples", "ExpectColumnValuesToBeInSet", splits, "all",
             "expectation", gate=True, remedy="Use train, valid or test.",
+        ),
+    ]  # fmt: skip
+
+
+_VALUES = {"classification": ("class", "classes"), "multilabel": ("set of names", "sets of names")}
+
+
+def _substance(ds: Dataset) -> list[Expected]:
+    """What every later stage needs: two modalities, and a label that differs between rows.
+
+    Labels may be missing from rows, also from every row that has two modalities: advice before labels is for those.
+    """
+    values = _label_values(ds)
+    column, task = (ds.spec.label().column, ds.spec.label().task) if ds.spec.labels else ("A label", "")
+    one, several = _VALUES.get(task, ("value", "values"))
+    count = f"{len(values):,} {several}" if len(values) > 1 else f"one {one}: {values[0]}" if values else "no label"
+    modalities = f"one: {ds.modalities[0]}" if len(ds.modalities) == 1 else f"{len(ds.modalities)}"
+    remedy = "There is nothing to tell apart: check the labels." if values else (
+        "Without any there is nothing to learn: label some rows; not every row needs one."
+    )  # fmt: skip
+    return [
+        Expected(
+            "two_modalities", "There are modalities to combine", "dataset", "ExpectColumnValuesToBeBetween",
+            {"column": "modalities", "min_value": 2}, "two or more", "expectation", gate=True, found=modalities,
+            remedy="With one modality nothing can interact: add another.",
+        ),
+        Expected(
+            "label_values", f"{column} tells rows apart", "dataset", "ExpectColumnValuesToBeBetween",
+            {"column": "label_values", "min_value": 2}, f"two {several} or more", "expectation", gate=True,
+            found=count, remedy=remedy,
         ),
     ]  # fmt: skip
 

@@ -126,6 +126,25 @@ def test_a_rare_class_is_remarked_and_so_is_an_absent_one():
     assert absent["class_rows"]["status"] == absent["class_balance"]["status"] == "warning"
 
 
+def test_a_dataset_without_two_modalities_or_without_two_labels_fails_and_says_what_it_has():
+    got = {name: results(clean(["w"] * N))[name] for name in ("label_values", "two_modalities")}
+    assert [check["status"] for check in got.values()] == ["failed", "passed"]
+    assert got["label_values"]["found"] == "one class: w"
+    gone = results(change(clean(), "label", list(range(N)), None))["label_values"]
+    assert (gone["status"], gone["found"]) == ("failed", "no label") and "label some rows" in gone["detail"]
+    alone = dataclasses.replace(clean(), spec=dataclasses.replace(clean().spec, labels=()))
+    bare = dataclasses.replace(alone, samples=alone.samples.drop(columns="label"))
+    assert (results(bare)["label_values"]["status"], results(bare)["label_values"]["found"]) == ("failed", "no label")
+
+
+@pytest.mark.parametrize(("names", "status"), [([["x"]] * N, "failed"), ([["x"], []] * (N // 2), "passed")])
+def test_several_names_a_row_tell_rows_apart_where_their_sets_differ(names, status):
+    draws = np.random.default_rng(3).normal(size=(N, 2))
+    ds = from_arrays({"a": draws, "b": draws + 1.0}, labels=names, classes=["x", "y"], name="films", seed=0)
+    got = results(ds)["label_values"]
+    assert got["status"] == status and "sets of names" in got["allowed"]
+
+
 def test_label_drift_is_a_gate_and_its_number_is_the_divergence():
     labels = np.repeat(list("wxyz"), [60, 20, 20, 20])
     got = results(clean(labels), clean())

@@ -126,7 +126,8 @@ def bad_datasets():
     one_class = from_arrays({"a": a[:, None], "b": b[:, None]}, labels=np.zeros(120, dtype=int), name="one", seed=0)
     never = {"a": np.arange(120) < 60, "b": np.arange(120) >= 60}
     apart = from_arrays({"a": a[:, None], "b": b[:, None]}, labels=a ^ b, presence=never, name="apart", seed=0)
-    unlabelled = from_arrays({"a": a[:, None], "b": b[:, None]}, labels=np.full(120, -1), name="none", seed=0)
+    unlabelled = from_arrays({"a": a[:, None], "b": b[:, None]}, labels=a ^ b, name="none", seed=0)
+    unlabelled.samples["label"] = None
     return {"one class": one_class, "no paired rows": apart, "no labels": unlabelled}
 
 
