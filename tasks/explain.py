@@ -50,7 +50,7 @@ def explain_model(dataset: str, root: Path) -> Path:
 def _permuted(learning: Learning, run: Run) -> Any:
     rows = learning.parts[run.fold].test
     seed = stream_seed(learning.parameters.seed, "explain", run.seed, run.fold)
-    repeats = learning.parameters.explain.n_repeats
+    repeats = learning.explain.n_repeats
     scored = _scorer(learning, run)
     return permuted_scores(scored, learning.ds, rows, n_repeats=repeats, seed=seed, modalities=run.modalities)
 

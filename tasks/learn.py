@@ -22,16 +22,18 @@ from mmcore.evaluation.predictions import prediction_frame
 from mmcore.evaluation.protocol import Partition, partitions
 from mmcore.evaluation.slices import sample_slices
 from tasks.parameters import Parameters, load_parameters
-from tasks.parameters.model import Evaluate, Train
+from tasks.parameters.model import Evaluate, Explain, Train
 from tasks.places import Places, code_digest, file_sha256
 from tasks.tracking import task
 
 CODE = (
     "flows/learn.py", "flows/train.py", "flows/evaluate.py", "flows/explain.py",
     "tasks/learn.py", "tasks/train.py", "tasks/evaluate.py", "tasks/evidence.py", "tasks/noise.py", "tasks/explain.py",
+    "tasks/interactions.py",
     "tasks/schemas",
     "mmcore/__init__.py", "mmcore/errors.py", "mmcore/seeds.py", "mmcore/atomic.py",
-    "mmcore/data", "mmcore/models", "mmcore/objectives", "mmcore/training", "mmcore/evaluation", "mmcore/explain",
+    "mmcore/data", "mmcore/information", "mmcore/models", "mmcore/objectives", "mmcore/training", "mmcore/evaluation",
+    "mmcore/explain", "mmcore/selection",
 )  # fmt: skip
 """The code that decides what `learn` makes; a test compares it with `dvc.yaml`."""
 
@@ -72,6 +74,7 @@ class Learning:
     parameters: Parameters
     train: Train
     evaluate: Evaluate
+    explain: Explain
     ds: Dataset
     selection: dict[str, Any]
     parts: dict[int, Partition]
@@ -128,11 +131,11 @@ def open_learning(dataset: str, root: Path) -> Learning:
     parameters = load_parameters(root)
     places = Places(dataset, root)
     own = parameters.datasets[dataset]
-    train, evaluate = parameters.train.of(own), parameters.evaluate.of(own)
+    train, evaluate, explain = parameters.train.of(own), parameters.evaluate.of(own), parameters.explain.of(own)
     groups = {
         "train": train.model_dump(),
         "evaluate": evaluate.model_dump(),
-        "explain": parameters.explain.model_dump(),
+        "explain": explain.model_dump(),
     }
     hashes = [file_sha256(places.prepared / "dataset.json"), file_sha256(places.selection)]
     # With the code, so that a restarted stage never publishes fits that older code finished.
@@ -140,7 +143,7 @@ def open_learning(dataset: str, root: Path) -> Learning:
     ds = load_dataset(places.prepared)
     selection = json.loads(places.selection.read_text(encoding="utf-8"))
     parts = {part.fold: part for part in partitions(ds)}
-    return Learning(parameters, train, evaluate, ds, selection, parts, workspace)
+    return Learning(parameters, train, evaluate, explain, ds, selection, parts, workspace)
 
 
 def check_learning(dataset: str, learning: Learning) -> None:
@@ -261,6 +264,7 @@ def drop_stale_fits(dataset: str, root: Path, learning: Learning) -> None:
 
 PUBLISHED = (
     "training.json", "predictions.parquet", "verdict.json", "evaluation.json", "scores.parquet", "explanation.json",
+    "interactions.json",
 )  # fmt: skip
 
 

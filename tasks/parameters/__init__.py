@@ -164,11 +164,15 @@ def _select_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[I
     if known is not None and len(known) > 1 and set(known) <= set(named["held"]):
         found.append(InputError(f"{prefix}.advice.held", ", ".join(named["held"]), "not all modalities",
                                 "Name what is at hand; the others are what could be added."))  # fmt: skip
-    n_boot = advice.get("n_boot")
+    return [*found, *_too_few_draws(advice, f"{prefix}.advice")]
+
+
+def _too_few_draws(block: Mapping[str, Any], prefix: str) -> list[InputError]:
+    n_boot = block.get("n_boot")
     if isinstance(n_boot, int) and not isinstance(n_boot, bool) and 0 < n_boot < _FEWEST_DRAWS:
-        found.append(InputError(f"{prefix}.advice.n_boot", n_boot, f"0, or {_FEWEST_DRAWS} and more",
-                                "So few draws give no interval: write for example 100."))  # fmt: skip
-    return found
+        return [InputError(f"{prefix}.n_boot", n_boot, f"0, or {_FEWEST_DRAWS} and more",
+                           "So few draws give no interval: write for example 100.")]  # fmt: skip
+    return []
 
 
 def _listed(value: Any) -> list[str]:
@@ -228,8 +232,14 @@ def _evaluate_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list
     return found
 
 
+def _explain_choices(block: Mapping[str, Any], prefix: str, known: Any) -> list[InputError]:
+    """Draws in a block of explain settings that are too few for an interval."""
+    return _too_few_draws(block, prefix)
+
+
 _CHOICES = {
     "estimate": _estimate_choices, "select": _select_choices, "train": _train_choices, "evaluate": _evaluate_choices,
+    "explain": _explain_choices,
 }  # fmt: skip
 """Groups that a dataset's own block may override -> what checks the names in them."""
 

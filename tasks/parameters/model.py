@@ -47,6 +47,7 @@ class DatasetParameters(Group):
     select: dict[str, Any] = {}
     train: dict[str, Any] = {}
     evaluate: dict[str, Any] = {}
+    explain: dict[str, Any] = {}
 
 
 class Validate(Group):
@@ -189,9 +190,18 @@ class Evaluate(Group):
 
 
 class Explain(Group):
-    """What the recommended model uses."""
+    """What the recommended model uses, and which interactions the models use."""
 
     n_repeats: Count
+    interactions: Literal["proposed", "all", "none"]
+    atom_rows: Count
+    n_boot: Draws
+    masked_rows: Annotated[int, Field(ge=2)]
+    masked_draws: Count
+
+    def of(self, dataset: DatasetParameters) -> Explain:
+        """The settings of one dataset: these, with what its own block states otherwise."""
+        return Explain.model_validate({**self.model_dump(), **dataset.explain})
 
 
 class Report(Group):

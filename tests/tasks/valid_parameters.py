@@ -39,7 +39,10 @@ PARAMETERS: dict[str, Any] = {
         "noise_levels": [0.5, 1.0], "noise_models": "deciding",
         "noise_seeds": 1, "coverage": 0.9, "slices": [],
     },
-    "explain": {"n_repeats": 2},
+    "explain": {
+        "n_repeats": 2, "interactions": "proposed", "atom_rows": 1000, "n_boot": 10, "masked_rows": 20,
+        "masked_draws": 5,
+    },
     "report": {"pdf": False},
     "schedule": {
         "cron": "0 3 * * *", "timezone": "UTC", "datasets": [], "publish": ".interplay/published", "push": False,
