@@ -46,6 +46,7 @@ def gather(dataset: str, root: Path, parameters: Parameters) -> dict[str, Any]:
         "verdict": places.learn / "verdict.json",
         "evaluation": places.learn / "evaluation.json",
         "explanation": places.learn / "explanation.json",
+        "interactions": places.learn / "interactions.json",
     }
     results: dict[str, Any] = {
         name: json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None for name, path in files.items()

@@ -20,10 +20,10 @@ __all__ = [
 ]  # fmt: skip
 
 ATOMS = ("unique1", "redundancy", "unique2", "synergy")
-STAGES = ("checks", "estimate", "selection", "training", "verdict", "evaluation", "explanation")
+STAGES = ("checks", "estimate", "selection", "training", "verdict", "evaluation", "explanation", "interactions")
 _STAGE_OF = {
     "checks": "prepare", "estimate": "estimate", "selection": "select", "training": "learn", "verdict": "learn",
-    "evaluation": "learn", "explanation": "learn",
+    "evaluation": "learn", "explanation": "learn", "interactions": "learn",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from mmcore.reporting.facts import ATOMS
 from mmcore.reporting.invented_evaluation import invented_evaluation, recommended, scores
+from mmcore.reporting.invented_interactions import invented_interactions
 from mmcore.reporting.invented_selection import invented_selection
 
 TWO = ("accelerometer", "gyroscope")
@@ -73,6 +74,7 @@ def invented(
             modalities, classes, verdict, n, grouped=grouped, more_models=more_models, slices=slices
         ),
         "explanation": _explanation(modalities, classes),
+        "interactions": invented_interactions(modalities, pairs[0]["corrected"], n, groups=10 if grouped else None),
         "provenance": _provenance(name),
     }
 

@@ -81,9 +81,10 @@ def build_page(results: Mapping[str, Any]) -> str:
 
     Args:
         results: `dataset` (the content of dataset.json), `description` (from `mmcore.reporting.describe`), `checks`,
-            `estimate`, `selection`, `training`, `verdict`, `evaluation`, `explanation` (the result files) and
-            `provenance` (data_sha256, files, parameters, parameters_sha256, versions, commands). All but `dataset` may
-            be missing or `{"status": "refused", "reason": ...}`; their sections then say why they are empty.
+            `estimate`, `selection`, `training`, `verdict`, `evaluation`, `explanation`, `interactions` (the result
+            files) and `provenance` (data_sha256, files, parameters, parameters_sha256, versions, commands). All but
+            `dataset` may be missing or `{"status": "refused", "reason": ...}`; their sections then say why they are
+            empty.
 
     Raises:
         InputError: `dataset` is missing.

@@ -14,7 +14,7 @@ The content is that of `mmcore.selection.interaction_masked.beside_synergy`, kno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from markupsafe import Markup
 
@@ -25,10 +25,31 @@ from mmcore.reporting.facts import Estimate
 from mmcore.reporting.figures.axis import axis, dot_on_interval
 from mmcore.reporting.tokens import NARROW
 
-if TYPE_CHECKING:
-    from mmcore.evaluation.interval import Interval
-
 _NUMBERS, _NAMES, _KEY, _BEYOND = 142, 190, 66, 0.25
+
+
+class Share(Protocol):
+    """A share with its interval: `Interval` of `mmcore.evaluation`."""
+
+    @property
+    def value(self) -> float | None:
+        """The share; None with a reason."""
+
+    @property
+    def low(self) -> float | None:
+        """Low end of its interval."""
+
+    @property
+    def high(self) -> float | None:
+        """High end."""
+
+    @property
+    def level(self) -> float:
+        """Of the interval."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no share."""
 
 
 class Point(Protocol):
@@ -39,7 +60,7 @@ class Point(Protocol):
         """Its name."""
 
     @property
-    def share(self) -> Interval:
+    def share(self) -> Share:
         """Share of interactions in its behaviour."""
 
     @property
@@ -185,7 +206,7 @@ def _row(drawing: svg.Drawing, point: Point, scale: svg.Scale, top: float, narro
     drawing.text(x, second + 4, fmt.number(value, 2))
 
 
-def _share_words(share: Interval) -> str:
+def _share_words(share: Share) -> str:
     if share.value is None:
         return f"no share ({share.reason})"
     ends = "" if share.low is None or share.high is None else f" {fmt.interval(share.low, share.high, 2)}"

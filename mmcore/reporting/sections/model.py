@@ -7,7 +7,7 @@ from typing import Any
 
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import Facts, model_name, model_words
-from mmcore.reporting.sections import advice, cost, model_table, proposal, slices
+from mmcore.reporting.sections import advice, cost, interactions, model_table, proposal, slices
 from mmcore.reporting.sentences.verdict import ordered_comparisons, synergy_text
 from mmcore.reporting.view import Block, Cell, Column, Empty, Folded, Reasons, Table, number_head
 
@@ -28,6 +28,7 @@ def blocks(facts: Facts) -> tuple[Block, ...]:
         found.append(Folded("The comparisons on validation that decided", _comparisons(facts, comparisons)))
     found += cost.blocks(facts)
     found += slices.blocks(facts)
+    found += interactions.blocks(facts)
     return (*found, *proposal.blocks(facts), *advice.blocks(facts))
 
 
