@@ -28,6 +28,7 @@ from mmcore.information.sources import Source, join, read_source, read_target
 from mmcore.seeds import stream_seed
 from mmcore.selection.advice_pair import AdviceOptions, PairAdvice, advise_pair
 from mmcore.selection.advice_tables import SemiSupervisedRows, TableOptions, pair_counts, single_counts
+from mmcore.selection.arguments import check_dataset, check_mapping, check_name, check_names, check_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +111,7 @@ def advise(
 
     Raises:
         InputError: for one modality, an unknown one or one that is both held and a candidate; no label that may be
-            read, labels of one class; an unknown option.
+            read, labels of one class; an unknown option; an argument of the wrong type.
         NotBuiltYetError: for a multilabel column.
 
     Example:
@@ -121,8 +122,9 @@ def advise(
         >>> found.next, found.candidates[0].advice.collect, found.candidates[0].advice.fusion
         ('b', 'yes', 'one_modality')
     """
-    advice_options, table_options = _options(options or {})
-    if len(ds.modalities) < 2:
+    advice_options, table_options = _options({} if options is None else check_mapping("options", options, "options"))
+    check_seed(seed)
+    if len(check_dataset(ds).modalities) < 2:
         raise InputError("ds", f"one modality, {ds.modalities[0]}", "two or more", "There is nothing to add to it.")
     known, column = _known(ds, label, labelled_rows, paired_rows, table_options.label_bins)
     symbol_seed = stream_seed(seed, "advice symbols")
@@ -193,7 +195,7 @@ def _known(
     ds: Dataset, label: str | None, labelled_rows: Any, paired_rows: Any, bins: int
 ) -> tuple[SemiSupervisedRows, str]:
     """Return which rows are what; labels that may not be read are taken out before anything looks at them."""
-    spec = ds.spec.label(label)
+    spec = ds.spec.label(check_name("label", label))
     readable = _mask(labelled_rows, len(ds), "labelled_rows")
     samples = ds.samples.copy()
     samples[spec.column] = samples[spec.column].where(readable)
@@ -248,10 +250,10 @@ def _held(held: str | Sequence[str] | None, ds: Dataset, tables: Mapping[str, An
             ),
         )
         return (best,)
-    names = (held,) if isinstance(held, str) else tuple(held)
+    names = (held,) if isinstance(held, str) else check_names("held", held)
     for name in names:
         if name not in ds.modalities:
-            raise unknown_name("held", str(name), ds.modalities)
+            raise unknown_name("held", name, ds.modalities)
     if not names or len(set(names)) != len(names) or len(names) == len(ds.modalities):
         allowed = "at least one modality, each once, and not all of them"
         raise InputError("held", ", ".join(names) or "none", allowed, "Name what is at hand.")
@@ -261,10 +263,10 @@ def _held(held: str | Sequence[str] | None, ds: Dataset, tables: Mapping[str, An
 def _candidates(candidates: Sequence[str] | None, ds: Dataset, held: tuple[str, ...]) -> tuple[str, ...]:
     if candidates is None:
         return tuple(name for name in ds.modalities if name not in held)
-    names = tuple(candidates)
+    names = check_names("candidates", candidates)
     for name in names:
         if name not in ds.modalities:
-            raise unknown_name("candidates", str(name), ds.modalities)
+            raise unknown_name("candidates", name, ds.modalities)
     if not names or len(set(names)) != len(names) or set(names) & set(held):
         received = ", ".join(names) or "none"
         raise InputError("candidates", received, "modalities that are not held, each once", "Leave it out for all.")

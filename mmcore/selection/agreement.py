@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import ATOMS
+from mmcore.selection.arguments import check_mapping, number, shown
 
 Atoms = Mapping[str, float]
 
@@ -29,13 +30,15 @@ _NOTHING = 1e-9  # bits: a sum of atoms below it is no information, and has no s
 
 
 def _total(atoms: Atoms, argument: str) -> float:
-    missing = [name for name in ATOMS if name not in atoms]
-    values = [] if missing else [float(atoms[name]) for name in ATOMS]
-    total = sum(values)
-    if missing or not abs(total) < float("inf"):
-        received = f"no {', '.join(missing)}" if missing else f"{values}"
-        raise InputError(argument, received, "four finite atoms: " + ", ".join(ATOMS), "Pass `values` of an estimate.")
-    return total
+    given = check_mapping(argument, atoms, "bits by atom, " + ", ".join(ATOMS))
+    values = {name: number(given.get(name)) for name in ATOMS}
+    known = [value for value in values.values() if value is not None]
+    if len(known) < len(ATOMS):
+        wrong = [f"{name} {shown(given[name])}" if name in given else f"no {name}" for name in ATOMS
+                 if values[name] is None]  # fmt: skip
+        allowed = "four finite atoms: " + ", ".join(ATOMS)
+        raise InputError(argument, ", ".join(wrong), allowed, "Pass `values` of an estimate.")
+    return sum(known)
 
 
 def shares(atoms: Atoms, *, argument: str = "atoms") -> dict[str, float]:

@@ -23,6 +23,7 @@ from scipy import stats
 from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.interval import check_level
 from mmcore.seeds import stream
+from mmcore.selection.arguments import check_seed, check_whole, number, numbers
 
 Float = NDArray[np.float64]
 
@@ -77,7 +78,8 @@ def rank_correlation(
         level, n_boot, seed: of the interval; n_boot=0 for none.
 
     Raises:
-        InputError: for unequal lengths, numbers that are not finite, an unknown method.
+        InputError: for unequal lengths, numbers that are not finite or none, an unknown method, a level outside (0, 1),
+            a number of resamples or a seed that is no integer of at least 0.
 
     Example:
         >>> found = rank_correlation([1, 2, 3, 1, 2, 3], [1, 4, 9, 2, 5, 7], list("aaabbb"), n_boot=50)
@@ -86,9 +88,14 @@ def rank_correlation(
     """
     if method not in CORRELATIONS:
         raise unknown_name("method", str(method), CORRELATIONS)
+    if number(level) is None:
+        raise InputError("level", level, "a number between 0 and 1", "Use 0.95 for a 95 % interval.")
     check_level(level)
-    one, other = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    codes = np.unique(np.asarray(worlds).astype(str), return_inverse=True)[1]
+    check_whole("n_boot", n_boot, 0, "Pass for example n_boot=1000.")
+    check_seed(seed)
+    one, other = (numbers(name, given, "(n,) numbers", "Pass one a point.") for name, given in (("x", x), ("y", y)))
+    named = np.asarray(worlds)
+    codes = np.unique(named.astype(str), return_inverse=True)[1].reshape(named.shape)
     if one.ndim != 1 or one.shape != other.shape or codes.shape != one.shape:
         received = f"shapes {one.shape}, {other.shape} and {codes.shape}"
         raise InputError("x, y, worlds", received, "three equal (n,)", "Pass one value, one score, one world a point.")

@@ -16,6 +16,7 @@ from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS
 from mmcore.selection.agreement import find_agreement
 from mmcore.selection.agreement_correlation import RankCorrelation, rank_correlation
+from mmcore.selection.arguments import check_kind
 
 DATA_COLUMNS = tuple(f"data_{name}" for name in ATOMS)
 MODEL_COLUMNS = tuple(f"model_{name}" for name in ATOMS)
@@ -69,7 +70,11 @@ def agreement_figure(
         1.0
     """
     chosen = find_agreement(agreement)
+    check_kind("table", table, pd.DataFrame, "a DataFrame with " + ", ".join(COLUMNS), "Pass the table of a bank.")
     missing = [name for name in COLUMNS if name not in table.columns]
+    text = [name for name in COLUMNS[2:] if name in table and not pd.api.types.is_numeric_dtype(table[name])]
+    if text and len(table) and not missing:
+        raise InputError("table", f"text in {', '.join(text)}", "numbers", "Read the table with its numbers as such.")
     if missing:
         raise InputError("table", f"no column {', '.join(missing)}", ", ".join(COLUMNS), "Pass the table of a bank.")
     known = table.dropna(subset=list(COLUMNS))

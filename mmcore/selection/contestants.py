@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmcore.errors import InputError, unknown_name
+from mmcore.selection.arguments import check_names
 from mmcore.selection.bank_scores import FIRST, SECOND, BankScores
 from mmcore.selection.rule import LATE_FUSION, UNIMODAL
 
@@ -74,14 +75,12 @@ def available_models(
 def _asked(methods: Sequence[str] | None, singles: Sequence[str], others: Sequence[str]) -> set[str] | None:
     if methods is None:
         return None
-    if isinstance(methods, str):
-        raise InputError("methods", f"'{methods}'", "a list of names", f"Pass ['{methods}'].")
     asked = {*singles, LATE_FUSION}
-    for name in methods:
+    for name in check_names("methods", methods):
         if name in others:
             asked.add(name)
         elif name not in singles and name != UNIMODAL.rstrip(":"):
-            raise unknown_name("methods", str(name), list(dict.fromkeys([*singles, *others])))
+            raise unknown_name("methods", name, list(dict.fromkeys([*singles, *others])))
     return asked
 
 

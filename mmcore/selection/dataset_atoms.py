@@ -27,7 +27,6 @@ Where neither holds, shares of the total are shares of noise, and nothing is to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +36,7 @@ from scipy.special import ndtri
 
 from mmcore.errors import InputError
 from mmcore.seeds import stream
+from mmcore.selection.arguments import check_mapping, check_seed, number, numbers
 from mmcore.selection.rule import ATOMS, RELEVANT_BITS, Atoms, Decomposition
 
 Float = NDArray[np.float64]
@@ -99,7 +99,7 @@ def draw_atoms(
     """
     if isinstance(n_draws, bool) or not isinstance(n_draws, int) or n_draws < 2 or n_draws % 2:
         raise InputError("n_draws", n_draws, "an even integer >= 2", "Pass for example n_draws=200.")
-    generator = stream(seed, "atoms", *sorted(pair))
+    generator = stream(check_seed(seed), "atoms", *sorted(pair))
     centre = np.array([atoms[name].value for name in ATOMS])
     ends = np.array([[atoms[name].low, atoms[name].high] for name in ATOMS])
     level = _level(pid)
@@ -118,11 +118,12 @@ def draw_atoms(
 
 
 def _level(pid: Decomposition) -> float:
-    diagnostics: Mapping[str, Any] = getattr(pid, "diagnostics", None) or {}
-    level = diagnostics.get("level", LEVEL)
-    if not 0.0 < level < 1.0:
+    diagnostics = check_mapping("pid.diagnostics", getattr(pid, "diagnostics", None) or {}, "values by name")
+    level = number(diagnostics.get("level", LEVEL))
+    if level is None or not 0.0 < level < 1.0:
+        level = diagnostics["level"]
         raise InputError("pid.diagnostics.level", level, "a number between 0 and 1", "Pass the level of the interval.")
-    return float(level)
+    return level
 
 
 def _ends(level: float) -> tuple[float, float]:
@@ -131,12 +132,15 @@ def _ends(level: float) -> tuple[float, float]:
 
 def _resamples(pid: Decomposition) -> Float | None:
     found: Any = getattr(pid, "draws", None)
-    if found is None or len(found) == 0:
+    if found is None:
         return None
-    draws = np.asarray(found, dtype=np.float64)
+    allowed = f"finite (n, {len(ATOMS)}), columns {', '.join(ATOMS)}"
+    draws = numbers("pid.draws", found, allowed, "Leave resamples out where there are none.")
+    if draws.size == 0 and draws.ndim > 0:
+        return None
     if draws.ndim != 2 or draws.shape[1] != len(ATOMS) or not np.isfinite(draws).all():
-        raise InputError("pid.draws", f"shape {draws.shape}", f"finite (n, {len(ATOMS)}), columns {', '.join(ATOMS)}",
-                         "Leave resamples out where there are none.")  # fmt: skip
+        received = f"shape {draws.shape}" + ("" if np.isfinite(draws).all() else ", not all finite")
+        raise InputError("pid.draws", received, allowed, "Leave resamples out where there are none.")
     return draws
 
 
@@ -170,9 +174,14 @@ def _spread(z: Float, centre: Float, ends: Float, level: float) -> Float:
 
 
 def _total(pid: Decomposition, values: Float, level: float) -> tuple[float, float]:
-    information: Mapping[str, Any] = getattr(pid, "information", None) or {}
-    known = (information.get("both") or {}).get("interval")
+    information = check_mapping("pid.information", getattr(pid, "information", None) or {}, "parts by name")
+    both = check_mapping("pid.information.both", information.get("both") or {}, "value and interval")
+    known = both.get("interval")
     if known is not None:
-        return float(known[0]), float(known[1])
+        allowed, remedy = "finite low and high end in bits", "Leave it out where none was drawn."
+        ends = numbers("pid.information.both.interval", known, allowed, remedy)
+        if ends.shape != (2,) or not np.isfinite(ends).all():
+            raise InputError("pid.information.both.interval", known, allowed, remedy)
+        return float(ends[0]), float(ends[1])
     low, high = np.quantile(values.sum(axis=1), _ends(level))
     return float(low), float(high)

@@ -18,7 +18,7 @@ the released code takes the ratio row by row, where a row without any effect has
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -30,6 +30,7 @@ from mmcore.errors import InputError
 from mmcore.evaluation.interval import Interval, check_level
 from mmcore.explain.shapley import Subset, shapley_values
 from mmcore.seeds import stream
+from mmcore.selection.arguments import check_mapping, check_seed, check_whole, number, numbers, shown
 
 Float = NDArray[np.float64]
 
@@ -105,6 +106,10 @@ def model_interaction(
         >>> xor.share.value, added.share.value
         (1.0, 0.0)
     """
+    if number(level) is None:
+        raise InputError("level", shown(level), "a number between 0 and 1", "Use 0.95 for a 95 % interval.")
+    check_whole("n_boot", n_boot, 0, "Pass for example n_boot=1000, or 0 for no interval.")
+    check_seed(seed)
     values = _values(outputs, explained)
     names = sorted(frozenset().union(*values))
     phi, dividends = interaction_index(values), harsanyi_dividends(values)
@@ -137,7 +142,12 @@ def model_interaction(
 
 def _values(outputs: Mapping[Any, Any], explained: Any) -> dict[Subset, Float]:
     """Return subset -> (n,) output of the explained column, the empty subset included."""
-    read = {frozenset(subset): np.asarray(values, dtype=np.float64) for subset, values in outputs.items()}
+    read = {}
+    for subset, values in check_mapping("outputs", outputs, "outputs by subset").items():
+        if isinstance(subset, str) or not isinstance(subset, Collection):
+            raise InputError("outputs", f"{shown(subset)} as a subset", "a tuple or frozenset of names",
+                             "Write ('a',) for one modality, ('a', 'b') for two.")  # fmt: skip
+        read[frozenset(subset)] = numbers("outputs", values, "numbers (n, C) or (n,)", "Predict numbers.")
     names = frozenset().union(*read) if read else frozenset()
     if len(names) < 2:
         received = ", ".join(sorted(names)) or "none"
@@ -176,13 +186,15 @@ def interaction_index(v: Mapping[Subset, Any]) -> Float:
         v: every subset, the empty one included -> a number, or arrays of one shape; members in alphabetical order.
 
     Raises:
-        InputError: as `explain.shapley.shapley_values`.
+        InputError: for a missing or superfluous subset, no member, more than ten, or values that are not finite
+            numbers of one shape.
 
     Example:
         >>> f = frozenset
         >>> interaction_index({f(): 0.5, f("a"): 0.5, f("b"): 0.5, f("ab"): 1.0}).tolist()
         [[0.0, 0.25], [0.25, 0.0]]
     """
+    _check_function(v)
     shapley = shapley_values(v)
     players = sorted(shapley)
     m = len(players)
@@ -205,18 +217,38 @@ def interaction_index(v: Mapping[Subset, Any]) -> Float:
 def harsanyi_dividends(v: Mapping[Subset, Any]) -> dict[Subset, Float]:
     """Return the dividend of every non-empty subset: what its members add that no smaller part of them does.
 
+    Raises:
+        InputError: as `interaction_index`.
+
     Example:
         >>> f = frozenset
         >>> found = harsanyi_dividends({f(): 0.5, f("a"): 0.5, f("b"): 0.5, f("ab"): 1.0})
         >>> {"".join(sorted(subset)): float(value) for subset, value in found.items()}
         {'a': 0.0, 'b': 0.0, 'ab': 0.5}
     """
+    _check_function(v)
     found: dict[Subset, Float] = {}
     for subset in sorted(v, key=lambda s: (len(s), sorted(s))):
         smaller: Any = sum((found[part] for part in found if part < subset), np.zeros(()))
         if subset:
             found[subset] = np.asarray(_number(v[subset]) - _number(v[frozenset()]) - smaller)
     return found
+
+
+def _check_function(v: Any) -> None:
+    """Raise unless `v` says of every subset of its members a finite number, or arrays of them of one shape."""
+    given, remedy = check_mapping("v", v, "values by subset"), "Give a value for each subset, the empty one included."
+    if not all(isinstance(subset, frozenset) for subset in given):
+        raise InputError("v", "keys that are no frozensets", "frozensets of names", remedy)
+    members = frozenset().union(*given)
+    if not members or len(given) != 2 ** len(members):
+        received = f"{len(given)} subsets of {len(members)} members"
+        raise InputError("v", received, "all 2^M subsets of one member or more", remedy)
+    values = [numbers("v", value, "finite numbers of one shape", remedy) for value in given.values()]
+    shapes = {value.shape for value in values if value.ndim}
+    if len(shapes) > 1 or not all(np.isfinite(value).all() for value in values):
+        received = f"shapes {sorted(shapes)}" if len(shapes) > 1 else "a value that is not finite"
+        raise InputError("v", received, "finite numbers of one shape", remedy)
 
 
 def _number(value: Any) -> Float:

@@ -27,6 +27,15 @@ from mmcore.errors import InputError, unknown_name
 from mmcore.evaluation.interval import Interval
 from mmcore.explain.shapley import MOST_MODALITIES, Subset
 from mmcore.seeds import stream
+from mmcore.selection.arguments import (
+    check_dataset,
+    check_kind,
+    check_names,
+    check_rows,
+    check_seed,
+    check_whole,
+    numbers,
+)
 from mmcore.selection.interaction import ModelInteraction
 from mmcore.selection.quantify import QuantifiedAtoms
 
@@ -72,13 +81,14 @@ def masked_outputs(
         >>> found[frozenset("a")].tolist(), found[frozenset()].tolist()
         ([0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5])
     """
-    names = _players(ds, among)
-    seen = frozenset(ds.modalities if reads is None else reads)
-    chosen = np.asarray(rows)
-    pool = chosen if background is None else np.asarray(background)
-    if n_draws < 1 or not len(chosen) or not len(pool):
-        received = f"{len(chosen)} rows, {len(pool)} background rows, {n_draws} draws"
-        raise InputError("rows", received, "at least one of each", "Give rows to explain, and n_draws=20.")
+    names = _players(check_dataset(ds), among)
+    seen = frozenset(ds.modalities if reads is None else check_names("reads", reads))
+    if not callable(predict):
+        raise InputError("predict", type(predict).__name__, "a function of a dataset", "Pass what predicts its rows.")
+    chosen = check_rows("rows", rows, len(ds))
+    pool = chosen if background is None else check_rows("background", background, len(ds))
+    check_whole("n_draws", n_draws, 1, "Pass for example n_draws=20.")
+    check_seed(seed)
     full = _checked(predict(ds.select(chosen)), len(chosen))
     everything = full if background is None else _checked(predict(ds.select(pool)), len(pool))
     whole = seen <= frozenset(names)  # then a row with every player masked is a background row
@@ -112,10 +122,10 @@ def masked_outputs(
 
 
 def _players(ds: Dataset, among: Sequence[str] | None) -> tuple[str, ...]:
-    names = tuple(ds.modalities if among is None else dict.fromkeys(among))
+    names = tuple(ds.modalities if among is None else dict.fromkeys(check_names("among", among)))
     for name in names:
         if name not in ds.modalities:
-            raise unknown_name("among", str(name), ds.modalities)
+            raise unknown_name("among", name, ds.modalities)
     if not 2 <= len(names) <= MOST_MODALITIES:
         argument, remedy = "ds" if among is None else "among", "All 2^M subsets are needed; merge or leave out."
         raise InputError(argument, f"{len(names)} modalities", f"2 to {MOST_MODALITIES}", remedy)
@@ -123,7 +133,7 @@ def _players(ds: Dataset, among: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _checked(values: Any, n: int) -> Float:
-    found = np.asarray(values, dtype=np.float64)
+    found = numbers("predict", values, f"({n}, C) or ({n},) numbers", "Return one row of outputs a row.")
     if found.ndim not in (1, 2) or len(found) != n:
         raise InputError("predict", f"shape {found.shape}", f"({n}, C) or ({n},)", "Return one row of outputs a row.")
     return found
@@ -180,6 +190,12 @@ def beside_synergy(
     Raises:
         InputError: for data that were refused, or as many predictions as there are not models.
     """
+    of_data, of_models = "Pass `data` of what quantify_model returns.", "Pass one a model, in a list."
+    check_kind("data", data, QuantifiedAtoms, "QuantifiedAtoms", of_data)
+    for entry in check_kind("interactions", interactions, list | tuple, "a list of ModelInteraction", of_models):
+        check_kind("interactions", entry, ModelInteraction, "a list of ModelInteraction", of_models)
+    for entry in check_kind("predictions", predictions or (), list | tuple, "a list of QuantifiedAtoms", of_models):
+        check_kind("predictions", entry, QuantifiedAtoms, "a list of QuantifiedAtoms", of_models)
     if data.status == "refused":
         raise InputError("data", f"a refused estimate: {data.reason}", "an estimate", "Estimate on more rows.")
     if predictions is not None and len(predictions) != len(interactions):

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmcore.errors import InputError
+from mmcore.selection.arguments import check_mapping, check_names, check_whole, number, shown
+from mmcore.selection.bank_scores import find_bank
 from mmcore.selection.contestants import check_budget
 from mmcore.selection.recommend import Recommendation, recommend
 from mmcore.selection.rule import ATOMS, LATE_FUSION, UNIMODAL
@@ -67,8 +69,8 @@ def propose(
         mandatory baselines then still decide on validation rows.
 
     Raises:
-        InputError: for fewer than two modalities, a pair with an unknown one, an estimate without pairs, or what
-            `recommend` refuses.
+        InputError: for fewer than two modalities, a pair with an unknown one, an estimate without pairs or of another
+            form, or what `recommend` refuses.
 
     Example:
         >>> pair = {"first": "a", "second": "b", "status": "estimated", "interval": {"synergy": [0.4, 0.6]},
@@ -76,23 +78,25 @@ def propose(
         >>> propose({"dataset": "d", "pairs": [pair]}, ["a", "b"], bank=False)["verdict"]
         'fusion'
     """
-    names = list(dict.fromkeys(modalities))
+    names = list(dict.fromkeys(check_names("modalities", modalities)))
     if len(names) < 2:
         raise InputError("modalities", ", ".join(names) or "none", "two or more",
                          "With one modality there is nothing to select: train its unimodal model.")  # fmt: skip
-    if not estimate.get("pairs"):
+    if not check_mapping("estimate", estimate, "the content of estimate.json").get("pairs"):
         raise InputError("estimate", "no pairs", "the content of estimate.json", "Run the estimate stage first.")
     pairs, refused = _read_pairs(estimate, names)
     if not pairs:
+        check_whole("top", top, 1, "Pass for example top=3.")
+        find_bank(bank)
         return _absent(estimate, names, refused, budget)
-    label = estimate.get("label") or {}
+    label = _part(estimate, "label")
     task = str(label.get("task") or CLASSIFICATION)
     # an accuracy to expect is one of classes: those of a regression are bins of the estimate, which no model predicts
     known = label if task == CLASSIFICATION else {}
     found = recommend(
         pairs, budget=budget, bank=bank, modalities=names, methods=methods, top=top, seed=seed,
-        n_rows=n_rows if n_rows is not None else (estimate.get("rows") or {}).get("n_labelled"),
-        label_entropy=known.get("entropy"), n_classes=len(known.get("classes") or ()) or None,
+        n_rows=n_rows if n_rows is not None else _part(estimate, "rows").get("n_labelled"),
+        label_entropy=known.get("entropy"), n_classes=_n_classes(known),
     )  # fmt: skip
     content = {name: value for name, value in found.to_dict().items() if name != "models"}
     return {
@@ -103,6 +107,15 @@ def propose(
         "mandatory": _mandatory(names),
         "evidence": [*found.evidence, *_other_task(task, found), *refused],
     }
+
+
+def _part(estimate: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return check_mapping(f"estimate.{name}", estimate.get(name) or {}, "values, as estimate.json has it")
+
+
+def _n_classes(label: Mapping[str, Any]) -> int | None:
+    classes = label.get("classes")
+    return len(check_names("estimate.label.classes", classes)) if classes else None
 
 
 def _other_task(task: str, found: Recommendation) -> list[dict[str, Any]]:
@@ -139,14 +152,16 @@ def _absent(
 def _read_pairs(
     estimate: Mapping[str, Any], names: Sequence[str]
 ) -> tuple[dict[tuple[str, str], EstimatedPair], list[dict[str, Any]]]:
-    level = (estimate.get("estimator") or {}).get("level")
+    level = _part(estimate, "estimator").get("level")
     pairs: dict[tuple[str, str], EstimatedPair] = {}
     refused: list[dict[str, Any]] = []
-    for entry in estimate["pairs"]:
-        first, second = str(entry["first"]), str(entry["second"])
+    for entry in _entries(estimate["pairs"]):
+        first, second = entry["first"], entry["second"]
         for name in (first, second):
             if name not in names:
                 raise InputError("estimate.pairs", name, ", ".join(names), "Estimate this dataset again.")
+        if (first, second) in pairs:
+            raise InputError("estimate.pairs", f"{first} and {second} twice", "each pair once", "Remove one of them.")
         if entry.get("status") == ESTIMATED:
             pairs[first, second] = _pair(entry, level)
         else:
@@ -154,28 +169,46 @@ def _read_pairs(
     return pairs, refused
 
 
+def _entries(pairs: Any) -> list[Mapping[str, Any]]:
+    """Return the entries of the pairs, each with its two names."""
+    allowed, remedy = "a list of entries with first, second and status", "Pass the content of estimate.json."
+    if not isinstance(pairs, list | tuple):
+        raise InputError("estimate.pairs", shown(pairs), allowed, remedy)
+    for entry in pairs:
+        named = isinstance(entry, Mapping) and all(isinstance(entry.get(key), str) for key in ("first", "second"))
+        if not named:
+            raise InputError("estimate.pairs", shown(entry), allowed, remedy)
+    return list(pairs)
+
+
 def _pair(entry: Mapping[str, Any], level: float | None) -> EstimatedPair:
-    values = entry.get("raw") or entry.get("corrected") or {}
-    missing = [name for name in ATOMS if values.get(name) is None]
+    of = f"{entry['first']} and {entry['second']}"
+    values = _atoms_of(entry, "raw") or _atoms_of(entry, "corrected")
+    missing = [name for name in ATOMS if number(values.get(name)) is None]
     if missing:
-        raise InputError("estimate.pairs", f"{entry['first']} and {entry['second']} without {', '.join(missing)}",
-                         ", ".join(ATOMS), "Give all four atoms, or status 'refused' with a reason.")  # fmt: skip
-    interval = entry.get("interval")
+        received = f"{of} without a number for {', '.join(missing)}"
+        raise InputError("estimate.pairs", received, ", ".join(ATOMS),
+                         "Give all four atoms, or status 'refused' with a reason.")  # fmt: skip
+    interval = _atoms_of(entry, "interval") or None
     if interval:
         # an atom without its own interval is taken at its value
         interval = {name: interval.get(name) for name in ATOMS}
     redundancy, unique1, unique2, synergy = (float(values[name]) for name in ATOMS)
     return EstimatedPair(
         redundancy, unique1, unique2, synergy,
-        corrected=entry.get("corrected"), interval=interval, null=_chance(entry.get("null")),
+        corrected=entry.get("corrected"), interval=interval, null=_chance(_atoms_of(entry, "null") or None),
         information=entry.get("information"), diagnostics={} if level is None else {"level": level},
         draws=entry.get("draws"),
     )  # fmt: skip
 
 
-def _chance(levels: Mapping[str, float] | None) -> dict[str, list[float]] | None:
+def _atoms_of(entry: Mapping[str, Any], part: str) -> Mapping[str, Any]:
+    return check_mapping(f"estimate.pairs.{part}", entry.get(part) or {}, "values by atom")
+
+
+def _chance(levels: Mapping[str, Any] | None) -> dict[str, list[Any]] | None:
     """The chance levels of `estimate.json` as the rule reads them: the draws of which it takes the 95th percentile."""
-    return None if levels is None else {name: [float(level)] for name, level in levels.items()}
+    return None if levels is None else {name: [level] for name, level in levels.items()}
 
 
 def _refusal(first: str, second: str, entry: Mapping[str, Any]) -> dict[str, Any]:

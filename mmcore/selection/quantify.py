@@ -30,6 +30,7 @@ from mmcore.information.entries import together
 from mmcore.information.entropy import entropy
 from mmcore.information.plan import Plan, allowed_rows, read_options
 from mmcore.information.sources import Source, Target, read_source, read_target
+from mmcore.selection.arguments import check_dataset, check_mapping, check_name, check_names, check_rows, check_seed
 from mmcore.selection.quantify_labels import prediction_codes
 
 Codes = NDArray[np.int64]
@@ -168,10 +169,12 @@ def quantification_frame(
         >>> frame.quantify("first", a).prediction.raw["unique1"] > 0.98
         True
     """
-    names = _pair(ds, pair)
+    names = _pair(check_dataset(ds), pair)
     chosen = _rows(ds, rows)
-    settings = read_options({"n_null": 0, **(options or {})})
-    target = _target(ds, label, settings.label_bins)
+    given = {} if options is None else check_mapping("options", options, "options of an estimate")
+    settings = read_options({"n_null": 0, **given})
+    check_seed(seed)
+    target = _target(ds, check_name("label", label), settings.label_bins)
     sources = (read_source(ds, names[0]), read_source(ds, names[1]))
     usable = np.zeros(len(ds), dtype=bool)
     usable[chosen] = True
@@ -232,7 +235,9 @@ def quantify_models(
     if labels not in LABELS:
         raise unknown_name("labels", str(labels), LABELS)
     frame = quantification_frame(ds, rows=rows, pair=pair, label=label, options=options, seed=seed)
-    return tuple(frame.quantify(model, given, labels=labels) for model, given in predictions.items())
+    asked = check_mapping("predictions", predictions, "predictions by model")
+    check_names("predictions", list(asked))
+    return tuple(frame.quantify(model, given, labels=labels) for model, given in asked.items())
 
 
 def quantify_model(ds: Dataset, prediction: Any, *, rows: Any, model: str = "model", **settings: Any) -> Quantification:
@@ -244,27 +249,26 @@ def quantify_model(ds: Dataset, prediction: Any, *, rows: Any, model: str = "mod
 
 
 def _pair(ds: Dataset, pair: tuple[str, str] | None) -> tuple[str, str]:
-    names = tuple(ds.modalities if pair is None else pair)
+    names = tuple(ds.modalities if pair is None else check_names("pair", pair))
     if len(ds.modalities) < 2:
         received = f"one modality, {ds.modalities[0]}"
         raise InputError("ds", received, "two or more", "One modality has no interaction to quantify.")
     if len(names) != 2 or names[0] == names[1]:
         allowed = "two different modalities of " + ", ".join(ds.modalities)
-        raise InputError("pair", ", ".join(map(str, names)), allowed, "Pass pair=(first, second).")
+        raise InputError("pair", ", ".join(names) or "none", allowed, "Pass pair=(first, second).")
     for name in names:
         if name not in ds.modalities:
-            raise unknown_name("pair", str(name), ds.modalities)
+            raise unknown_name("pair", name, ds.modalities)
     return names[0], names[1]
 
 
 def _rows(ds: Dataset, rows: Any) -> Codes:
-    chosen = np.asarray(rows)
-    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not len(chosen) or len(np.unique(chosen)) != len(chosen):
-        raise InputError("rows", f"shape {chosen.shape}, {chosen.dtype}", "(n,) distinct row numbers",
+    chosen = check_rows("rows", rows, len(ds))
+    twice = len(chosen) - len(np.unique(chosen))
+    if twice:
+        raise InputError("rows", f"{twice} of {len(chosen)} rows again", "distinct row numbers",
                          "Pass the rows that were predicted, each once.")  # fmt: skip
-    if chosen.min() < 0 or chosen.max() >= len(ds):
-        raise InputError("rows", f"{chosen.min()} to {chosen.max()}", f"0 to {len(ds) - 1}", "Pass rows of `ds`.")
-    return chosen.astype(np.int64)
+    return chosen
 
 
 def _target(ds: Dataset, label: str | None, bins: int) -> Target:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.errors import InputError
+from mmcore.information.samples import as_array
 from mmcore.information.sources import Target
 from mmcore.seeds import stream
 
@@ -42,8 +43,8 @@ def prediction_codes(
         >>> prediction_codes([[0.1, 0.9], [1.0, 0.0]], target, 2, name="m")[0].tolist()
         [1, 0]
     """
-    values = np.asarray(given)
-    if values.dtype.kind not in "fiub" or values.ndim not in (1, 2) or len(values) != n:
+    values = as_array(given, f"predictions['{name}']")
+    if values.dtype.kind not in "fiub" or values.ndim not in (1, 2) or len(values) != n or not values.size:
         received = f"{values.dtype} {values.shape}"
         raise InputError(f"predictions['{name}']", received, f"({n}, C) probabilities or ({n},) class codes",
                          "Predict each of the rows once.")  # fmt: skip

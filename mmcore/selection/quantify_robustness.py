@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mmcore.errors import InputError
 from mmcore.selection.agreement_correlation import RankCorrelation, rank_correlation
+from mmcore.selection.arguments import check_kind, check_mapping, number, shown
 from mmcore.selection.quantify import Quantification
 
 LOW_UNIQUE = 0.05 / math.log(2.0)  # bits: the thesis' 0.05, whose tables are in nats
@@ -66,7 +67,7 @@ def robustness_points(
         world: name of the dataset.
 
     Raises:
-        InputError: for a missing score, or predictions whose atoms were refused.
+        InputError: for a missing score, one that is no finite number, or predictions whose atoms were refused.
 
     Example:
         >>> from mmcore.selection.quantify import QuantifiedAtoms
@@ -75,8 +76,9 @@ def robustness_points(
         >>> [p.drop for p in robustness_points(model, {("a",): 0.5, ("b",): 0.5, ("a", "b"): 1.0}, world="xor")]
         [0.5, 0.5]
     """
+    check_kind("quantified", quantified, Quantification, "a Quantification", "Pass what quantify_model returns.")
     first, second = quantified.first, quantified.second
-    by_set = {frozenset(present): float(score) for present, score in scores.items()}
+    by_set = _by_set(scores)
     for present in (frozenset({first}), frozenset({second}), frozenset({first, second})):
         if present not in by_set:
             received = f"none with {' and '.join(sorted(present))} present"
@@ -91,6 +93,17 @@ def robustness_points(
         )
 
     return point(first, second, "unique1"), point(second, first, "unique2")
+
+
+def _by_set(scores: Mapping[Collection[str], float]) -> dict[frozenset[str], float]:
+    found = {}
+    for present, score in check_mapping("scores", scores, "scores by the modalities present").items():
+        value = number(score)
+        if value is None or isinstance(present, str) or not isinstance(present, Collection):
+            received = f"{shown(score)} for {shown(present)}"
+            raise InputError("scores", received, "a finite number for each collection of names", "Leave others out.")
+        found[frozenset(present)] = value
+    return found
 
 
 def robustness_figure(
@@ -118,6 +131,11 @@ def robustness_figure(
         >>> figure.unique.value, figure.synergy_low_unique.value
         (1.0, None)
     """
+    given = check_kind("points", points, list | tuple, "a list of RobustnessPoint", "Pass those of robustness_points.")
+    for point in given:
+        check_kind("points", point, RobustnessPoint, "a list of RobustnessPoint", "Pass those of robustness_points.")
+    if number(low_unique) is None:
+        raise InputError("low_unique", shown(low_unique), "bits", "Leave it out for the thesis' 0.05 nats.")
     small = [point for point in points if point.unique <= low_unique]
 
     def correlation(chosen: Sequence[RobustnessPoint], values: list[float]) -> RankCorrelation:

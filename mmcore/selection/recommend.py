@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.bounds import accuracy
+from mmcore.selection.arguments import check_names, check_seed, check_whole, number, shown
 from mmcore.selection.bank_scores import COST_ASSUMPTION, find_bank, read_scores
 from mmcore.selection.contestants import available_models, check_budget, expected_seconds, over_budget
 from mmcore.selection.dataset_atoms import KINDS, AtomDraws, draw_atoms
@@ -96,9 +97,9 @@ def recommend(
         seed: of the draws.
 
     Raises:
-        InputError: for no pair, a pair of one modality with itself, atoms that are not finite, one pair twice; a budget
-            that is not positive, below the cheapest model, or without a bank; a bank that is broken or not there; an
-            unknown method; other numbers outside their range.
+        InputError: for what is no decomposition, no pair, a pair of one modality with itself, atoms that are not
+            finite, one pair twice; a budget that is not positive, below the cheapest model, or without a bank; a bank
+            that is broken or not there; an unknown method; other numbers outside their range.
 
     Example:
         >>> from types import SimpleNamespace
@@ -106,9 +107,12 @@ def recommend(
         >>> found.verdict, {"late_fusion", "unimodal:first"} <= set(found.models)
         ('fusion', True)
     """
-    named = pid if isinstance(pid, Mapping) or modalities is None else {tuple(modalities): pid}
-    pairs = read_pairs(_checked(named, modalities))
-    _check_top(top)
+    given = _given(modalities)
+    named: Any = pid if isinstance(pid, Mapping) or given is None else {given: pid}
+    pairs = _of_these(read_pairs(named), given)
+    check_whole("top", top, 1, "Pass for example top=3.")
+    check_seed(seed)
+    _check_label(label_entropy, n_classes)
     atoms = read_atoms(pairs)
     names = list(modalities) if modalities is not None else list(dict.fromkeys(name for pair in pairs for name in pair))
     limit, ruling, tables = check_budget(budget), apply_rule(atoms), find_bank(bank)
@@ -146,9 +150,12 @@ def recommend(
     )  # fmt: skip
 
 
-def _check_top(top: int) -> None:
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise InputError("top", top, "an integer >= 1", "Pass for example top=3.")
+def _check_label(entropy: float | None, n_classes: int | None) -> None:
+    bits = number(entropy)
+    if entropy is not None and (bits is None or bits < 0.0):
+        raise InputError("label_entropy", shown(entropy), "bits, 0 or more", "Leave it out where it is not known.")
+    if n_classes is not None:
+        check_whole("n_classes", n_classes, 2, "Leave it out where it is not known.")
 
 
 def _without_bank(ruling: Ruling, bank: Any, limit: float | None) -> Recommendation:
@@ -159,21 +166,23 @@ def _without_bank(ruling: Ruling, bank: Any, limit: float | None) -> Recommendat
     return _by_rule(ruling, NO_BANK if bank is False else NOT_BUILT)
 
 
-def _checked(pid: Any, modalities: Sequence[str] | None) -> Any:
-    """Return `pid`, whose pairs are of the modalities that were named."""
+def _given(modalities: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the modalities that were named, two or more."""
     if modalities is None:
-        return pid
-    if isinstance(modalities, str):
-        raise InputError("modalities", f"'{modalities}'", "a list of names", "Pass for example ['image', 'text'].")
-    names = list(modalities)
+        return None
+    names = check_names("modalities", modalities)
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise InputError("modalities", ", ".join(names) or "none", "two or more, each once",
                          "With one modality there is nothing to select: train its unimodal model.")  # fmt: skip
-    for pair in pid:
-        for name in pair:
-            if name not in names:
-                raise unknown_name("pid", str(name), names)
-    return pid
+    return names
+
+
+def _of_these(pairs: Pairs, names: Sequence[str] | None) -> Pairs:
+    """Return the pairs, all of modalities that were named."""
+    for name in [name for pair in pairs for name in pair]:
+        if names is not None and name not in names:
+            raise unknown_name("pid", name, names)
+    return pairs
 
 
 def _by_rule(
@@ -252,6 +261,7 @@ def _reach(
     classes = n_classes if n_classes is not None else told.get("n_classes")
     if entropy is None or classes is None:
         return None
+    _check_label(entropy, classes)
     # Information lies between 0 and H(Y): an interval is met with that range before it enters the bounds.
     low, value, high = (min(max(end, 0.0), entropy) for end in (draws[pair].low, draws[pair].total, draws[pair].high))
     return {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mmcore.errors import InputError
+from mmcore.selection.arguments import check_mapping
 from mmcore.selection.rule import VERDICTS
 
 _REQUIRED = ("models", "verdict", "evidence")
@@ -59,6 +60,7 @@ class Recommendation:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recommendation:
         """Return the recommendation that `to_dict` wrote; InputError for an unknown verdict or a missing key."""
+        check_mapping("content", content, "what to_dict returned")
         missing = sorted(set(_REQUIRED) - set(content))
         if missing or content["verdict"] not in VERDICTS:
             received = f"no {', '.join(missing)}" if missing else content["verdict"]

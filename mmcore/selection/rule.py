@@ -28,6 +28,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mmcore.errors import InputError
+from mmcore.selection.arguments import number, numbers, shown
 
 RELEVANT_BITS = 0.01
 CHANCE_QUANTILE = 0.95
@@ -77,21 +78,49 @@ def read_atom(pair: tuple[str, str], pid: Decomposition, name: str) -> Atom:
     """Return one atom: corrected where that is known, with its interval and its level under permuted labels.
 
     Raises:
-        InputError: for one that is not finite.
+        InputError: for one that is missing or no finite number, an interval that is none, or chances that are none.
     """
-    corrected: Any = getattr(pid, "corrected", None)
-    value = float(corrected[name] if corrected else getattr(pid, name))
-    interval: Any = getattr(pid, "interval", None)
-    null: Any = getattr(pid, "null", None)
-    known = bool(interval) and interval[name] is not None
-    low, high = (float(end) for end in interval[name]) if known else (value, value)
+    of = f"{name} of {pair[0]} and {pair[1]}"
+    corrected, intervals, nulls = (_by_atom(pid, part) for part in ("corrected", "interval", "null"))
+    value = _finite(corrected[name] if corrected else getattr(pid, name), of)
+    # an atom without its own interval is taken at its value
+    interval = intervals[name] if intervals else None
+    low, high = (value, value) if interval is None else _ends(interval, of)
     chance = RELEVANT_BITS
-    if null and len(null[name]):
-        chance = max(chance, float(np.quantile(np.asarray(null[name], dtype=float), CHANCE_QUANTILE)))
-    if not np.isfinite([value, low, high, chance]).all():
-        raise InputError("pid", f"{name} of {pair[0]} and {pair[1]} is not finite", "finite bits",
-                         "Leave pairs without an estimate out.")  # fmt: skip
-    return Atom(value, low, high, chance, known or getattr(pid, "gap", None) is not None)
+    if nulls:
+        allowed, remedy = f"a list of draws of the {of}, bits", "Leave it out where none were drawn."
+        draws = numbers("pid.null", nulls[name], allowed, remedy)
+        if draws.ndim != 1:
+            raise InputError("pid.null", shown(nulls[name]), allowed, remedy)
+        chance = max(chance, _finite(np.quantile(draws, CHANCE_QUANTILE), of)) if len(draws) else chance
+    return Atom(value, low, high, chance, interval is not None or getattr(pid, "gap", None) is not None)
+
+
+def _by_atom(pid: Decomposition, part: str) -> Mapping[str, Any]:
+    """Return what a decomposition says of each atom under `part`; nothing where it says nothing of any."""
+    found: Any = getattr(pid, part, None)
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping) or (found and any(name not in found for name in ATOMS)):
+        allowed = "a dictionary of all four atoms, " + ", ".join(ATOMS)
+        raise InputError(f"pid.{part}", shown(found), allowed, "Leave it out where it is unknown.")
+    return found
+
+
+def _finite(value: Any, of: str) -> float:
+    found = number(value)
+    if found is None:
+        received = "not finite" if isinstance(value, float | np.floating) else shown(value)
+        raise InputError("pid", f"{of} is {received}", "finite bits", "Leave pairs without an estimate out.")
+    return found
+
+
+def _ends(interval: Any, of: str) -> tuple[float, float]:
+    ends = numbers("pid.interval", interval, f"low and high end of the {of}", "Leave it out where none was drawn.")
+    if ends.shape != (2,) or not ends[0] <= ends[1]:
+        raise InputError("pid.interval", f"{shown(interval)} for the {of}", "finite low and high end, in this order",
+                         "Leave it out where none was drawn.")  # fmt: skip
+    return _finite(ends[0], of), _finite(ends[1], of)
 
 
 Atoms = dict[str, Atom]
@@ -139,11 +168,11 @@ def read_pairs(pid: Decomposition | Mapping[tuple[str, str], Decomposition]) -> 
     """Return the decompositions by pair; a single one is of the modalities `first` and `second`.
 
     Raises:
-        InputError: for no pair, a pair of one modality with itself, or one pair twice.
+        InputError: for no pair, a pair of one modality with itself, one pair twice, or what is no decomposition.
 
     Example:
         >>> from types import SimpleNamespace
-        >>> list(read_pairs(SimpleNamespace()))
+        >>> list(read_pairs(SimpleNamespace(redundancy=0.0, unique1=0.0, unique2=0.0, synergy=1.0)))
         [('first', 'second')]
     """
     pairs = dict(pid) if isinstance(pid, Mapping) else {("first", "second"): pid}
@@ -151,12 +180,22 @@ def read_pairs(pid: Decomposition | Mapping[tuple[str, str], Decomposition]) -> 
         raise InputError("pid", "no pair", "one decomposition or more", "Estimate at least one pair of modalities.")
     seen: set[frozenset[str]] = set()
     for pair in pairs:
-        if len(pair) != 2 or pair[0] == pair[1]:
+        named = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
+        if not named or pair[0] == pair[1]:
             raise InputError("pid", f"key {pair}", "two different modalities", "Use (m1, m2) as key.")
         if frozenset(pair) in seen:
             raise InputError("pid", f"{pair} twice", "each pair once", "Remove one direction.")
         seen.add(frozenset(pair))
+        _check_decomposition(pairs[pair], pair)
     return pairs
+
+
+def _check_decomposition(pid: Any, pair: tuple[str, str]) -> None:
+    missing = [name for name in ATOMS if not hasattr(pid, name)]
+    if missing:
+        raise InputError("pid", f"{shown(pid)} for {pair[0]} and {pair[1]}",
+                         f"a decomposition with {', '.join(ATOMS)}, or a dictionary of them by pair",
+                         "Pass what mmcore.information.pid returns, or {(m1, m2): decomposition}.")  # fmt: skip
 
 
 def apply_rule(atoms: Mapping[tuple[str, str], Atoms]) -> Ruling:

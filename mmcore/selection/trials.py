@@ -25,6 +25,7 @@ import pandas as pd
 from mmcore.atomic import write_json
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import ATOMS
+from mmcore.selection.arguments import check_dataset, check_kind, check_mapping, check_names, check_seed, shown
 from mmcore.selection.bank.table import PLACES, RESULT_COLUMNS
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def resolve_method(method: str, modalities: Sequence[str]) -> str:
         >>> resolve_method("unimodal:second", ["audio", "video"]), resolve_method("mult", ["audio", "video"])
         ('unimodal:video', 'mult')
     """
+    check_kind("method", method, str, "a name", "Name one of `interplay models`.")
+    modalities = check_names("modalities", modalities)
     base, _, suffix = method.partition(":")
     if not suffix or suffix in modalities or suffix not in PLACES:
         return method
@@ -97,6 +100,7 @@ def content_digest(ds: Dataset) -> str:
     """
     from mmcore.data.ragged import Ragged
 
+    check_dataset(ds)
     digest = hashlib.sha256(json.dumps([ds.spec.name, list(ds.modalities)]).encode())
     arrays = [ds.labels(), *(ds.rows(part) for part in ("train", "valid", "test"))]
     for name in ds.modalities:
@@ -150,7 +154,8 @@ def run_trial(
     from mmcore.training.procedures import single  # noqa: F401
 
     options = _settings(settings)
-    name = resolve_method(method, ds.modalities)
+    check_seed(seed)
+    name = resolve_method(method, check_dataset(ds).modalities)
     find_method(name)
     _check(ds)
     row: dict[str, Any] = {"world": ds.spec.name, "method": method, "seed": seed, "n_train": len(ds.rows("train"))}
@@ -218,7 +223,10 @@ def trial_table(
     Raises:
         InputError: as `run_trial`; for a file in `place` that is damaged.
     """
-    asked = {name: list(methods[name] if isinstance(methods, Mapping) else methods) for name in datasets}
+    asked = _asked(datasets, methods)
+    check_kind("place", place, str | Path, "a folder", "Name the folder of finished trials.")
+    for seed in check_kind("seeds", seeds, Sequence, "a list of seeds", "Pass for example seeds=[0, 1, 2]."):
+        check_seed(seed)
     total = sum(len(names) for names in asked.values()) * len(seeds)
     rows: list[dict[str, Any]] = []
     for name, make in datasets.items():
@@ -247,12 +255,27 @@ def trial_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def _asked(
+    datasets: Mapping[str, Callable[[], Dataset]], methods: Sequence[str] | Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return dataset -> the methods to try on it."""
+    for name, make in check_mapping("datasets", datasets, "functions that make a dataset, by name").items():
+        if not callable(make):
+            raise InputError(f"datasets['{name}']", shown(make), "a function without arguments", "Pass lambda: ds.")
+    one = isinstance(methods, Mapping)
+    missing = [name for name in datasets if name not in methods] if one else []
+    if missing:
+        raise InputError("methods", f"none for {missing[0]}", "methods of every dataset", "Name them.")
+    return {name: check_names("methods", methods[name] if one else methods) for name in datasets}  # type: ignore[call-overload]
+
+
 def finished_trial(path: Path) -> dict[str, Any] | None:
     """Return the row in a file of `trial_table`, None where there is no file.
 
     Raises:
         InputError: where the file is damaged.
     """
+    check_kind("place", path, Path, "a Path", "Name the file.")
     if not path.is_file():
         return None
     try:
@@ -265,10 +288,10 @@ def finished_trial(path: Path) -> dict[str, Any] | None:
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    for name in settings:
+    for name in check_mapping("settings", settings, ", ".join(SETTINGS)):
         if name not in SETTINGS:
             raise unknown_name("settings", str(name), SETTINGS)
-    return {name: dict(settings.get(name) or {}) for name in SETTINGS}
+    return {name: dict(check_mapping(f"settings.{name}", settings.get(name) or {}, "options")) for name in SETTINGS}
 
 
 def _check(ds: Dataset) -> None:

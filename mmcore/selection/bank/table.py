@@ -107,6 +107,8 @@ def read_bank(folder: str | Path | None = None) -> Bank:
     Raises:
         InputError: for a table that is missing, that cannot be read, or that is broken.
     """
+    if folder is not None and not isinstance(folder, str | Path):
+        raise InputError("bank", type(folder).__name__, "a folder, or None", "Name the folder of the three tables.")
     place = default_folder() if folder is None else Path(folder)
     worlds = read_table(place / "worlds.csv").set_index("world", drop=True)
     return Bank(worlds, read_table(place / "trials.csv"), read_table(place / "costs.csv"))
