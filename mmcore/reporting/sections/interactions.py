@@ -51,7 +51,7 @@ def _figure(facts: Facts, found: Interactions, shown: Sequence[Using]) -> Figure
     return Figure(
         name="interactions",
         title="Interaction in the models beside synergy in the data",
-        unit=f"Shares, {first} with {second}, test rows, models of seed {found.seed}",
+        unit=f"Shares, {first} with {second}, test {fmt.plural(facts.nouns.sample)}, models of seed {found.seed}",
         wide=interaction.draw(drawn, WIDE, "interactions-w", "wide"),
         narrow=interaction.draw(drawn, NARROW, "interactions-n", "narrow"),
         means=sentences.meaning(facts, found),
@@ -100,7 +100,8 @@ def _row(one: Using) -> tuple[Cell, ...]:
         share = Cell(fmt.number(one.share.value, 2), quiet=quiet, quiet_below=True)
     agreed = [Cell("–"), Cell("–")]
     if one.agreement is not None:
-        agreed = [Cell(fmt.number(one.agreement[name], 2)) for name in ("normalised", "as_defined")]
+        values = [one.agreement[name] for name in ("normalised", "as_defined")]
+        agreed = [Cell("–" if value is None else fmt.number(value, 2)) for value in values]
     return (Cell(one.model), *atoms, share, *agreed)
 
 

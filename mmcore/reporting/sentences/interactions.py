@@ -38,7 +38,7 @@ def bits(estimate: Estimate) -> str:
 def _data(facts: Facts, found: Interactions) -> str:
     first, second = found.pair
     where, synergy = f"On test {fmt.plural(facts.nouns.sample)}", found.data["synergy"]
-    if synergy.above_zero:
+    if synergy.above_zero or synergy.low is None:
         return f"{where} {first} and {second} hold {bits(synergy)} of synergy about the {facts.nouns.label}."
     return f"{where} no synergy of {first} and {second} about the {facts.nouns.label} is sure: {bits(synergy)}."
 
@@ -52,7 +52,7 @@ def _deciding(facts: Facts, found: Interactions) -> str:
     if not one.atoms:
         return f"{behaviour} What its predictions tell could not be estimated."
     own, data = one.atoms["synergy"], found.data["synergy"]
-    said = f"{behaviour} Its predictions hold {bits(own)} of it"
+    said = f"{behaviour} Its predictions hold {bits(own)} of synergy"
     if own.high is None or own.low is None or data.low is None or data.high is None:
         return f"{said}."
     if own.high < data.low:
@@ -69,7 +69,7 @@ def _behaviour(one: Using) -> str:
     ends = one.share
     interval = "" if ends.low is None or ends.high is None else f" {fmt.interval(ends.low, ends.high, 2)}"
     if value < NONE:
-        return f"{one.model} adds up what each tells: none of its behaviour is interaction."
+        return f"{one.model} adds up what each of them tells: nothing of its behaviour is interaction."
     return f"Of what moves {one.words}, {fmt.number(value, 2)}{interval} is interaction."
 
 
@@ -79,12 +79,15 @@ def _additive(facts: Facts, found: Interactions) -> str:
     late = next((model for model in found.models if model.key == "late_fusion"), None)
     if late is None or late.share.value is None or (one is not None and one.key == late.key):
         return ""
-    text = "none" if late.share.value < NONE else fmt.number(late.share.value, 2)
-    return f"Of late fusion it is {text}."
+    if late.share.value < NONE:
+        return "Late fusion, which adds up, has none."
+    return f"Of what moves late fusion, {fmt.number(late.share.value, 2)} is."
 
 
 def _closest(found: Interactions) -> str:
-    measured = [(one.agreement["normalised"], one) for one in found.models if one.agreement is not None]
+    known = [(one.agreement["normalised"], one) for one in found.models if one.agreement is not None]
+    # the shares of a near-constant prediction are noise, and none are given
+    measured = [(value, one) for value, one in known if value is not None]
     if len(measured) < 2:
         return ""
     best = max(measured, key=lambda item: item[0])
