@@ -26,6 +26,7 @@ def test_the_full_overlay_trains_everything_and_keeps_the_comments(project):
     parameters = load_parameters(project)
     assert parameters.train.models == ["all"] and parameters.train.tune_trials > 0
     assert parameters.train.retrain_subsets == "late_fusion" and parameters.evaluate.noise_models == "all"
+    assert parameters.explain.interactions == "all"
     assert parameters.train.epochs == 3
     assert "# of validation, that chooses the epoch" in (project / "params.yaml").read_text(encoding="utf-8")
 

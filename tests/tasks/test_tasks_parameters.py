@@ -81,6 +81,12 @@ def test_this_projects_parameters_are_valid():
         ("datasets.films.train", {"encoders": {"sond": "mlp"}}, "'sond'", "sight, sound", "Did you mean 'sound'?"),
         ("train.models", ["mult", "mult"], "['mult', 'mult']", "different models", "once"),
         ("report.pdf", "yes", "'yes'", "true or false", ""),
+        ("explain.interactions", "propsed", "'propsed'", "'proposed'", "Did you mean 'proposed'?"),
+        ("explain.n_boot", 5, "5", "0, or 10 and more", "100"),
+        ("explain.masked_rows", 1, "1", ">= 2", ""),
+        ("explain.masked_draws", 0, "0", ">= 1", ""),
+        ("explain.atom_rows", None, "None", "a whole number", ""),
+        ("datasets.films.explain", {"masked_rowz": 20}, "unknown key", "masked_rows", "Did you mean 'masked_rows'?"),
         ("seed", ABSENT, "nothing", "a value", "Add the key 'seed'"),
         ("schedule", ABSENT, "nothing", "a value", "Add the key 'schedule'"),
         ("evaluate.level", ABSENT, "nothing", "a value", "level"),
@@ -149,6 +155,19 @@ def test_planted_data_need_a_path_too(content):
     (problem,) = problems_of(content)
     assert problem.argument == "datasets.films.source.path"
     assert "planted.py" in problem.remedy
+
+
+def test_every_mistake_in_the_settings_of_interactions_is_told_at_once(content):
+    wrong = {"interactions": "some", "atom_rows": 0, "n_boot": 3, "masked_rows": "many", "masked_draws": -1}
+    content["explain"] |= wrong
+    assert sorted(problem.argument for problem in problems_of(content)) == sorted(f"explain.{key}" for key in wrong)
+
+
+def test_a_dataset_may_explain_with_settings_of_its_own(content):
+    content["datasets"]["films"]["explain"] = {"masked_rows": 7}
+    parameters = check_parameters(content)
+    own = parameters.explain.of(parameters.datasets["films"])
+    assert (own.masked_rows, own.masked_draws) == (7, parameters.explain.masked_draws)
 
 
 def test_a_mistyped_key_is_not_also_reported_as_missing(content):
