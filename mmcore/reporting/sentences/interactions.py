@@ -11,8 +11,8 @@ NONE = 0.005
 
 
 def meaning(facts: Facts, found: Interactions) -> str:
-    """Return what the data hold, what the deciding model does with it, and which model splits its information alike."""
-    parts = [_data(facts, found), _deciding(facts, found), _additive(facts, found), _closest(found)]
+    """Return what the data hold, what the deciding model makes of it, and how late fusion compares."""
+    parts = [_data(facts, found), _deciding(facts, found), _agreement(facts, found), _additive(facts, found)]
     return " ".join(part for part in parts if part)
 
 
@@ -80,16 +80,17 @@ def _additive(facts: Facts, found: Interactions) -> str:
     if late is None or late.share.value is None or (one is not None and one.key == late.key):
         return ""
     if late.share.value < NONE:
-        return "Late fusion, which adds up, has none."
-    return f"Of what moves late fusion, {fmt.number(late.share.value, 2)} is."
+        return "Late fusion, which adds up, has no interaction in its behaviour."
+    return f"Of what moves late fusion, {fmt.number(late.share.value, 2)} is interaction."
 
 
-def _closest(found: Interactions) -> str:
-    known = [(one.agreement["normalised"], one) for one in found.models if one.agreement is not None]
-    # the shares of a near-constant prediction are noise, and none are given
-    measured = [(value, one) for value, one in known if value is not None]
-    if len(measured) < 2:
+def _agreement(facts: Facts, found: Interactions) -> str:
+    """How alike the parts of the deciding model are to the data's, and the range of the others; it has no interval."""
+    measured = [one.agreement["normalised"] for one in found.models if one.agreement is not None]
+    one = told(facts, found)
+    if one is None or one.agreement is None:
         return ""
-    best = max(measured, key=lambda item: item[0])
-    name, value = best[1].words, fmt.number(best[0], 2)
-    return f"The parts of {name} are most like the data's: agreement {value} of 1."
+    text = f"The parts of its predictions agree with the data's to {fmt.number(one.agreement['normalised'], 2)} of 1"
+    if len(measured) < 2:
+        return f"{text}."
+    return f"{text}; over all models {fmt.number(min(measured), 2)} to {fmt.number(max(measured), 2)}."

@@ -104,13 +104,13 @@ def test_what_the_labels_hold_is_said_with_its_doubt():
 def test_behaviour_of_the_deciding_model_and_of_late_fusion():
     text = said()
     assert f"Of what moves early fusion, 0.31 {fmt.interval(0.26, 0.36, 2)} is interaction." in text
-    assert "Late fusion, which adds up, has none." in text
+    assert "Late fusion, which adds up, has no interaction in its behaviour." in text
     assert "Late fusion adds up what each of them tells" in said(verdict="late_fusion")
 
     def gaps(content):
         entry(content, "late_fusion")["interaction"]["share"] |= {"value": 0.02, "low": 0.01, "high": 0.03}
 
-    assert "Of what moves late fusion, 0.02 is." in said(gaps)
+    assert "Of what moves late fusion, 0.02 is interaction." in said(gaps)
 
     def still(content):
         entry(content, "early_fusion")["interaction"]["share"] |= {"value": None, "low": None, "high": None}
@@ -131,15 +131,24 @@ def test_where_one_modality_is_enough_the_best_model_of_both_is_told():
     assert "No model that reads both was quantified." in said(alone)
 
 
-def test_the_model_most_like_the_data_is_named_only_where_there_is_a_choice():
-    assert "The parts of early fusion are most like the data's: agreement 1.00 of 1." in said()
+def test_agreement_of_the_deciding_model_and_the_range_of_all():
+    facts = facts_of(results())
+    values = [one.agreement["normalised"] for one in interactions_of(facts).models]
+    text = words.meaning(facts, interactions_of(facts))
+    assert "agree with the data's to 1.00 of 1" in text
+    assert f"over all models {min(values):.2f} to {max(values):.2f}." in text
+
+    def one(content):
+        content["models"] = [entry(content, "early_fusion")]
+
+    assert said(one).endswith("agree with the data's to 1.00 of 1.")
 
     def none(content):
-        for one in content["models"]:
-            one["agreement"], one["agreement_reason"] = None, "without information no atom has a share"
+        for each in content["models"]:
+            each["agreement"], each["agreement_reason"] = None, "without information no atom has a share"
 
     facts = facts_of(results(none))
-    assert "most like" not in words.meaning(facts, interactions_of(facts))
+    assert "agree" not in words.meaning(facts, interactions_of(facts))
     assert [cell.text for cell in section.blocks(facts)[2].rows[1][6:]] == ["–", "–"]
 
 
