@@ -10,6 +10,9 @@ from mmcore.reporting.facts import ATOMS, Estimate, Facts, model_name, model_wor
 
 Atoms = Mapping[str, Estimate]
 
+LEAST = 0.01
+"""Bits; shares of less, or where what lies below zero is as large as the sum, are noise (`selection.agreement`)."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -30,7 +33,7 @@ class Using:
     atoms: Atoms
     reason: str | None
     share: Share
-    agreement: Mapping[str, float] | None
+    agreement: Mapping[str, float | None] | None
     agreement_reason: str | None
 
     @property
@@ -50,7 +53,7 @@ class Using:
 
     @property
     def prediction_share(self) -> float | None:
-        """That over the sum of the four; None where the sum is not positive."""
+        """That over the sum of the four; None where they have no shares."""
         return share_of(self.atoms, "synergy")
 
     @property
@@ -58,7 +61,7 @@ class Using:
         """Why there is no such share."""
         if self.prediction_share is not None:
             return None
-        return self.reason or "the parts of its predictions add to nothing"
+        return self.reason or "the parts of its predictions add to no more than their error"
 
 
 @dataclass(frozen=True)
@@ -91,21 +94,32 @@ class Interactions:
         """Return what the figure of some of the models takes."""
         synergy, total = self.data["synergy"], sum(self.data[atom].value for atom in ATOMS)
         band = None
-        if total > 0 and synergy.low is not None and synergy.high is not None:
+        if has_shares(self.data) and synergy.low is not None and synergy.high is not None:
             band = (synergy.low / total, synergy.high / total)
         return Drawn(tuple(models), synergy.value, share_of(self.data, "synergy"), band)
 
 
+def has_shares(atoms: Atoms) -> bool:
+    """Return whether the four add to more than `LEAST`, and than what of them lies below zero, which is an error.
+
+    Example:
+        >>> small = dict.fromkeys(ATOMS, Estimate(0.001))
+        >>> has_shares(small), has_shares(small | {"synergy": Estimate(0.1)}), has_shares({})
+        (False, True, False)
+    """
+    values = [atoms[name].value for name in ATOMS] if atoms else []
+    return sum(values) > max(LEAST, -sum(min(value, 0.0) for value in values))
+
+
 def share_of(atoms: Atoms, atom: str) -> float | None:
-    """Return an atom over the sum of the four; None without atoms, or where the sum is not positive.
+    """Return an atom over the sum of the four; None where they have no shares.
 
     Example:
         >>> share_of({"redundancy": Estimate(0.5), "unique1": Estimate(0.0), "unique2": Estimate(0.0),
         ...           "synergy": Estimate(1.5)}, "synergy")
         0.75
     """
-    total = sum(atoms[name].value for name in ATOMS) if atoms else 0.0
-    return atoms[atom].value / total if total > 0 else None
+    return atoms[atom].value / sum(atoms[name].value for name in ATOMS) if has_shares(atoms) else None
 
 
 def interactions_of(facts: Facts) -> Interactions | None:

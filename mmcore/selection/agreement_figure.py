@@ -2,8 +2,9 @@
 
 Reference: thesis figure 3.5 (rho = 0.81 over 10 worlds and 10 models). A bank is a table with a row for each world and
 model (and seed): `world`, `model`, `accuracy`, the atoms of the data `data_redundancy` ... `data_synergy` and those of
-the predictions `model_redundancy` ... `model_synergy`, bits. A row whose atoms or accuracy are missing has no point and
-is counted; nothing else is left out (the notebooks drop accuracies below 0.5).
+the predictions `model_redundancy` ... `model_synergy`, bits. A row whose atoms or accuracy are missing, or whose atoms
+are too small for a measure (`agreement.no_shares`), has no point and is counted; nothing else is left out (the
+notebooks drop accuracies below 0.5).
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def agreement_figure(
         data = {name: float(row[column]) for name, column in zip(ATOMS, DATA_COLUMNS, strict=True)}
         model = {name: float(row[column]) for name, column in zip(ATOMS, MODEL_COLUMNS, strict=True)}
         value = chosen.measure(data, model)
+        if value is None:
+            continue
         points.append(AgreementPoint(str(row["world"]), str(row["model"]), value, float(row["accuracy"])))
     correlation = rank_correlation(
         [point.agreement for point in points],
@@ -93,4 +96,4 @@ def agreement_figure(
         n_boot=n_boot,
         seed=seed,
     )
-    return AgreementFigure(chosen.name, tuple(points), correlation, len(table) - len(known))
+    return AgreementFigure(chosen.name, tuple(points), correlation, len(table) - len(points))

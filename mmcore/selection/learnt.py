@@ -19,7 +19,7 @@ import numpy as np
 from mmcore.data import Dataset
 from mmcore.errors import InputError
 from mmcore.explain.shapley import Subset
-from mmcore.selection.agreement import AGREEMENTS
+from mmcore.selection.agreement import AGREEMENTS, no_shares
 from mmcore.selection.interaction import model_interaction
 from mmcore.selection.quantify import QuantifiedAtoms, quantification_frame
 
@@ -111,14 +111,17 @@ def _atoms(atoms: QuantifiedAtoms) -> dict[str, Any]:
 
 
 def _agreement(data: QuantifiedAtoms, model: QuantifiedAtoms) -> dict[str, Any]:
-    """Return `agreement`, or None and `agreement_reason`: data without information agree with nothing."""
+    """Return `agreement`, or None and `agreement_reason`: data without information agree with nothing.
+
+    A reason beside numbers says why one of them is None.
+    """
     if model.status == "refused":
         return {"agreement": None, "agreement_reason": model.reason}
     try:
         found = {entry.name: entry.measure(data.values, model.values) for entry in AGREEMENTS}
     except InputError as error:
         return {"agreement": None, "agreement_reason": str(error)}
-    return {"agreement": found, "agreement_reason": None}
+    return {"agreement": found, "agreement_reason": no_shares(data.values) or no_shares(model.values)}
 
 
 def _interaction(

@@ -86,11 +86,13 @@ def _additive(facts: Facts, found: Interactions) -> str:
 
 def _agreement(facts: Facts, found: Interactions) -> str:
     """How alike the parts of the deciding model are to the data's, and the range of the others; it has no interval."""
-    measured = [one.agreement["normalised"] for one in found.models if one.agreement is not None]
+    known = [(one.key, one.agreement["normalised"]) for one in found.models if one.agreement is not None]
+    measured = {key: value for key, value in known if value is not None}
     one = told(facts, found)
-    if one is None or one.agreement is None:
+    if one is None or one.key not in measured:
         return ""
-    text = f"The parts of its predictions agree with the data's to {fmt.number(one.agreement['normalised'], 2)} of 1"
+    text = f"The parts of its predictions agree with the data's to {fmt.number(measured[one.key], 2)} of 1"
     if len(measured) < 2:
         return f"{text}."
-    return f"{text}; over all models {fmt.number(min(measured), 2)} to {fmt.number(max(measured), 2)}."
+    low, high = min(measured.values()), max(measured.values())
+    return f"{text}; over all models {fmt.number(low, 2)} to {fmt.number(high, 2)}."

@@ -9,7 +9,15 @@ from scipy import stats
 
 from mmcore.errors import InputError
 from mmcore.information.atoms import ATOMS
-from mmcore.selection.agreement import AGREEMENTS, agreement, captured, distance, normalised_agreement, shares
+from mmcore.selection.agreement import (
+    AGREEMENTS,
+    agreement,
+    captured,
+    distance,
+    no_shares,
+    normalised_agreement,
+    shares,
+)
 from mmcore.selection.agreement_correlation import rank_correlation
 from mmcore.selection.agreement_figure import DATA_COLUMNS, MODEL_COLUMNS, agreement_figure
 
@@ -67,13 +75,67 @@ def test_as_defined_prefers_information_to_a_match_and_the_variants_do_not():
 
 @pytest.mark.parametrize("entry", AGREEMENTS, ids=lambda entry: entry.name)
 def test_no_information(entry):
-    assert entry.measure(atoms(s=1.0), atoms()) == 0.0
+    # 0 / 0 has no value; what is no quotient of the model's total is zero
+    assert entry.measure(atoms(s=1.0), atoms()) == (None if entry.name == "normalised" else 0.0)
     with pytest.raises(InputError, match="data"):
         entry.measure(atoms(), atoms(s=1.0))
     with pytest.raises(InputError, match="model"):
         entry.measure(atoms(s=1.0), {"synergy": 1.0})
     with pytest.raises(InputError, match="model"):
         entry.measure(atoms(s=1.0), atoms(s=np.nan))
+
+
+def near_constant(total, below):
+    """A prediction whose corrected redundancy came out below zero."""
+    return atoms(r=-below, s=total + below)
+
+
+@pytest.mark.parametrize(("total", "below"), [(1e-5, 0.002), (0.01, 0.0), (0.02, 0.02), (0.05, 0.06), (0.0, 0.0)])
+def test_shares_of_next_to_nothing_are_none_and_not_a_number_of_any_size(total, below):
+    # 1 - 1/2 (2 below / total) by hand: -199 in the first row; the error of one atom decides it
+    assert normalised_agreement(atoms(s=1.0), near_constant(total, below)) is None
+    assert no_shares(near_constant(total, below))
+    if total > 1e-9:  # below it, data without information are refused by all three
+        assert normalised_agreement(near_constant(total, below), atoms(s=1.0)) is None
+        assert captured(near_constant(total, below), atoms(s=1.0)) is None
+
+
+@pytest.mark.parametrize(("total", "below"), [(0.011, 0.0), (0.02, 0.005), (0.5, 0.4)])
+def test_where_there_are_shares_negative_atoms_enter_as_they_are(total, below):
+    # shares (-below, total + below) / total against (0, 1): the distance is 2 below / total
+    found = normalised_agreement(atoms(s=1.0), near_constant(total, below))
+    assert found == pytest.approx(1.0 - below / total)
+    assert no_shares(near_constant(total, below)) is None
+
+
+def test_the_bound_holds_over_draws_and_a_level_of_zero_is_for_exact_atoms():
+    generator = np.random.default_rng(1)
+    lowest = 1.0
+    for row in generator.normal(0.0, 0.02, (4000, 2, 4)):
+        data, model = atoms(*row[0]), atoms(*row[1])
+        if no_shares(data) is None and no_shares(model) is None:
+            lowest = min(lowest, normalised_agreement(data, model))
+            exact = atoms(*np.abs(row[0]))
+            assert normalised_agreement(exact, model) > -1.0
+    assert -2.0 < lowest < 0.0
+    small = atoms(r=1e-4, s=3e-4)
+    assert normalised_agreement(small, small, least=0.0) == 1.0 and normalised_agreement(small, small) is None
+    with pytest.raises(InputError, match="least"):
+        no_shares(small, least=-1.0)
+
+
+def test_a_point_without_agreement_is_counted_and_not_drawn():
+    zeros = dict.fromkeys(DATA_COLUMNS + MODEL_COLUMNS, 0.0)
+    table = pd.DataFrame(
+        {**zeros, "world": world, "model": str(s), "accuracy": s, "data_synergy": 1.0, "model_synergy": s}
+        for world in "ab"
+        for s in (0.001, 0.2, 0.5, 1.0)
+    )
+    counted = {name: agreement_figure(table, agreement=name, n_boot=0) for name in ("as_defined", "normalised")}
+    assert {name: (len(one.points), one.n_without) for name, one in counted.items()} == {
+        "as_defined": (8, 0),
+        "normalised": (6, 2),
+    }
 
 
 @pytest.mark.parametrize(
@@ -156,9 +218,9 @@ def test_figure_3_5_on_a_bank_by_construction():
     assert (found.correlation.low, found.correlation.high) == (pytest.approx(1.0), pytest.approx(1.0))
     # alpha is the model's synergy here, as the data have nothing else
     assert [p.agreement for p in found.points] == pytest.approx(table["model_synergy"].tolist())
-    # the shares of models that hold anything are equal: 1, whatever they reach
+    # the shares of models that hold anything are equal: 1, whatever they reach; one that holds nothing has none
     shares_only = agreement_figure(table, agreement="normalised", n_boot=100)
-    assert {p.agreement for p in shares_only.points} == {0.0, 1.0}
+    assert ({p.agreement for p in shares_only.points}, shares_only.n_without) == ({1.0}, 3)
     assert agreement_figure(table, n_boot=100) == found
 
 

@@ -78,10 +78,11 @@ def test_one_modality_alone_has_no_other_unique_information_and_no_interaction(c
     assert alone["interaction"]["effects"]["second"] == alone["interaction"]["effects"]["together"] == 0.0
 
 
-def test_a_constant_model_agrees_with_nothing_and_has_no_share(content):
+def test_a_constant_model_agrees_with_nothing_and_has_no_shares(content):
     constant = entry(content, "constant")
     assert constant["atoms"]["status"] == "constant" and set(constant["atoms"]["corrected"].values()) == {0.0}
-    assert constant["agreement"]["normalised"] == 0.0
+    assert (constant["agreement"]["as_defined"], constant["agreement"]["normalised"]) == (0.0, None)
+    assert "add to 0 bit" in constant["agreement_reason"]
     share = constant["interaction"]["share"]
     assert share["value"] is None and "no modality" in share["reason"]
 
