@@ -7,6 +7,10 @@ export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_HOME ?= $(CURDIR)/.prefect
+# A worker on each core, four at most as each holds a gigabyte, and one thread in each; 'make test WORKERS=0' has none.
+WORKERS ?= auto
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
+  $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup system data report test test-all service browser lint format bench experiments docs clean
 
@@ -25,8 +29,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.compiled: $(VENV)/.installed $(wildcard mmcore/information/solvers/kernel*.py)
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard mmcore/information/solvers/kernel*.py mmcore/models/compiled/*.py)
 	@$(BIN)/python -m mmcore.information.solvers.compiled
+	@$(BIN)/python -m mmcore.models.compiled.loading
 	@touch $@
 
 data: $(VENV)/.installed ## Extract the embedded data into data/raw
@@ -36,18 +41,18 @@ report: setup ## Set up, track, run the whole pipeline on the embedded data, sto
 	@$(BIN)/interplay run --track
 
 test: setup ## Set up and test: minutes, no network, no GPU
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: setup ## Every tier that this machine can run
 	@.ci/system-libraries chromium
-	@$(BIN)/python -m pytest -m "not gpu"
+	@$(PYTEST) -m "not gpu"
 
 service: setup ## Tests that start a real server and scheduler
-	@$(BIN)/python -m pytest -m service tests
+	@$(PYTEST) -m service tests
 
 browser: setup ## Tests that open the report in headless Chromium
 	@.ci/system-libraries chromium
-	@$(BIN)/python -m pytest -m browser tests
+	@$(PYTEST) -m browser tests
 
 lint: setup ## Style, layers and types
 	@$(BIN)/ruff check .

@@ -11,9 +11,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mmcore.compiling import kept
 from mmcore.information.solvers import kernel_certificate as certificate
 from mmcore.information.solvers import kernel_newton as newton
 from mmcore.information.solvers.kernel_newton import compiled, inlined
@@ -370,7 +370,4 @@ def define_batch(sources: int) -> Any:
             out[k, 2] = iterations
             out[k, 3] = residual
 
-    try:
-        return njit(cache=True, error_model="numpy")(solve_batch)
-    except RuntimeError:  # no folder to write to: the code is compiled anew in each process
-        return njit(error_model="numpy")(solve_batch)
+    return kept(solve_batch, error_model="numpy")

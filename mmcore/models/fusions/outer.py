@@ -5,7 +5,8 @@
 
 Assumes row-major order: the first vector's index is the slowest. The forward product is one broadcast multiplication,
 the backward pass two batched products with a row vector on the left: on a CPU that is several times cheaper than the
-same sums with a column on the right, which is what differentiating an einsum gives.
+same sums with a column on the right, which is what differentiating an einsum gives. Of float32 on a CPU large products
+go through compiled loops, which read the gradient once for both sums.
 A linear map with O outputs costs B O prod(d) multiplications in either order. What differs is the array in between:
 the product, B prod(d), or the weight after the last vector, B O prod(d) / d_last. The second is made where it is at
 most half of the first, 2 O <= d_last: there it was measured to be faster (B = 32, 33 x 33 x 129 entries: 2.5 times for
@@ -21,6 +22,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from mmcore.models.compiled.eligibility import readable
+from mmcore.models.compiled.threads import in_parts
+
+# From this many entries compiled loops are worth their call; below as many a thread, a second thread is not.
+_MANY_ENTRIES, _ENTRIES_A_THREAD = 1 << 16, 1 << 20
 
 
 class _Outer(torch.autograd.Function):
@@ -47,6 +54,35 @@ class _Outer(torch.autograd.Function):
         return by_first, torch.bmm(first[:, None, :], gradient)[:, 0]
 
 
+class _CompiledOuter(torch.autograd.Function):
+    """The same in compiled loops, which read the gradient once."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Tensor) -> Tensor:
+        """Return (batch, m, n) of (batch, m) and (batch, n)."""
+        from mmcore.models.compiled.loading import product_loops
+
+        ctx.save_for_backward(*arguments)
+        first, second = (each.detach().contiguous() for each in arguments)
+        out = torch.empty(*first.shape, second.shape[1])
+        arrays = tuple(each.numpy() for each in (first, second, out))
+        in_parts(product_loops()["outer"], arrays, len(first), out.numel() // _ENTRIES_A_THREAD)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradients of both vectors; as a graph where one is asked for."""
+        from mmcore.models.compiled.loading import product_loops
+
+        if torch.is_grad_enabled():
+            return _Outer.backward(ctx, *gradients)
+        first, second, gradient = (each.detach().contiguous() for each in (*ctx.saved_tensors, *gradients))
+        found = torch.empty_like(first), torch.empty_like(second)
+        arrays = tuple(each.numpy() for each in (first, second, gradient, *found))
+        in_parts(product_loops()["outer_back"], arrays, len(first), gradient.numel() // _ENTRIES_A_THREAD)
+        return found
+
+
 def outer(first: Float[Tensor, "batch m"], second: Float[Tensor, "batch n"]) -> Float[Tensor, "batch m*n"]:
     """Return the flattened outer product of each row of `first` with the same row of `second`; differentiable twice.
 
@@ -56,7 +92,9 @@ def outer(first: Float[Tensor, "batch m"], second: Float[Tensor, "batch n"]) -> 
     """
     # Under autocast one may be of lower precision than the other; the batched products want one dtype.
     dtype = torch.promote_types(first.dtype, second.dtype)
-    return _Outer.apply(first.to(dtype), second.to(dtype)).flatten(1)
+    first, second = first.to(dtype), second.to(dtype)
+    compiled = len(first) * first.shape[1] * second.shape[1] >= _MANY_ENTRIES and readable(first, second)
+    return (_CompiledOuter if compiled else _Outer).apply(first, second).flatten(1)
 
 
 def outer_of_all(vectors: Sequence[Float[Tensor, "batch size"]]) -> Float[Tensor, "batch product"]:

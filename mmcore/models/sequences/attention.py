@@ -5,7 +5,7 @@
 
 Reference: Vaswani et al. 2017, Attention Is All You Need; Tsai et al. 2019, Multimodal Transformer (ACL), section 3.1,
 in the pre-norm form of its code (its equation 4 adds the normalised input instead). LN0 serves queries and sources.
-Attention is torch's fused one, for few scores on a CPU three products that are faster there; no weights come back.
+Attention is torch's fused one, on a CPU compiled loops where there are few channels a head; no weights come back.
 What is computed differently and is the same in value:
 P layers of one width are one batched product; the gains and offsets of a norm are folded into the weights that follow
 it, so that a sequence is normalised once for every layer that reads it; on a CPU queries, keys, values and what is
@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmcore.errors import InputError
-from mmcore.models.sequences.blockwise_attention import attend_in_blocks
-from mmcore.models.sequences.dropout import add_dropout, relu_dropout
+from mmcore.models.sequences.compiled_attention import compiled_attention, equations, fits
+from mmcore.models.sequences.dropout import add_dropout, factors, relu_dropout
 
 # Up to this many scores (8 MB of float32), all of them at once cost little memory.
 _FEW_SCORES = 1 << 21
@@ -92,9 +92,12 @@ def attend(
         >>> attend(one, one, one).shape
         torch.Size([1, 2, 3])
     """
-    in_blocks = queries.device.type == "cpu" and (rate > 0.0 or _few_scores(queries, keys))
-    if in_blocks and not torch.compiler.is_compiling():
-        gathered = attend_in_blocks(queries, keys, values, mask, rate)
+    if fits(queries, keys):
+        gathered = compiled_attention(queries, keys, values, mask, rate)
+    elif queries.device.type == "cpu" and (rate or _few_scores(queries, keys)) and not torch.compiler.is_compiling():
+        # torch draws its dropout one number at a time there, and its fused kernel has no second derivative.
+        kept = factors(queries.new_empty(*queries.shape[:3], keys.shape[2]), rate) if rate else None
+        gathered = equations(queries, keys, values, mask, kept)
     else:
         # torch's fused kernels want channels last; this is a copy only on a CPU.
         q, k, v = (each if each.stride(-1) == 1 else each.contiguous() for each in (queries, keys, values))

@@ -1,12 +1,12 @@
-"""Dropout from sixteen random bits a unit on a CPU, and torch's own elsewhere.
+"""Dropout from 32 random bits a unit on a CPU, with what surrounds it in one pass, and torch's own elsewhere.
 
-    y = x * keep / (1 - p'),   P(keep = 0) = p' = round(2^16 p) / 2^16
+    y = keep x / (1 - p'),   P(keep = 0) = p' = round(2^32 p) / 2^32
 
 Reference: Srivastava et al. 2014, Dropout (JMLR 15). On a CPU torch 2.13 draws a Bernoulli number a unit, at 6 ns each
-on one thread, which is more than a quarter of a small transformer's whole training step. Here one 64-bit draw serves
-four units, at half a nanosecond each. The rate is rounded to 2^-16 and the scale uses the rounded rate, so that the
-mean is exact. Bits come from numpy's SFC64, twice as quick as torch's generator; each call seeds one by a draw from
-torch's global generator, which therefore decides every bit, as it does for torch's own dropout.
+on one thread, which is more than a quarter of a small transformer's whole training step; the loops of
+`mmcore.models.compiled.dropout` take 0.3 ns. The scale uses the rounded rate, so that the mean is exact. Bits are a
+function of the unit's place and of one draw a call from torch's global generator, which therefore decides every bit, as
+it does for torch's own dropout; the way back makes them again instead of reading them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int16
 from torch import Tensor
 from torch.nn import functional
 
 from mmcore.errors import InputError
 
-_LEVELS = 1 << 16
+_LEVELS = 1 << 32
+# Units below which a second thread costs more than it saves.
+_UNITS_A_THREAD = 1 << 18
 
 
 def check_rate(argument: str, rate: float) -> float:
@@ -39,9 +40,19 @@ def check_rate(argument: str, rate: float) -> float:
     return float(rate)
 
 
-def generator() -> np.random.Generator:
-    """Return a generator seeded by one draw from torch's global one."""
-    return np.random.Generator(np.random.SFC64(int(torch.empty((), dtype=torch.int64).random_())))
+def drawn_seed() -> np.uint64:
+    """Return 63 bits from torch's global generator."""
+    return np.uint64(torch.empty((), dtype=torch.int64).random_())
+
+
+def level(rate: float) -> int:
+    """Return below which of 2^32 levels a unit is dropped.
+
+    Example:
+        >>> level(0.5) == 2**31
+        True
+    """
+    return min(round(rate * _LEVELS), _LEVELS - 1)
 
 
 def scale(rate: float) -> float:
@@ -51,42 +62,93 @@ def scale(rate: float) -> float:
         >>> scale(0.5)
         2.0
     """
-    return _LEVELS / (_LEVELS - _dropped(rate))
+    return _LEVELS / (_LEVELS - level(rate))
 
 
-def _dropped(rate: float) -> int:
-    return min(round(rate * _LEVELS), _LEVELS - 1)
+def _run(name: str, *arguments: Any, out: Tensor) -> Tensor:
+    """Fill `out` by the loop of that name, tensors as flat arrays."""
+    from mmcore.models.compiled.dropout import CHUNK
+    from mmcore.models.compiled.loading import dropout_loops
+    from mmcore.models.compiled.threads import in_parts
+
+    flat = (
+        each.detach().reshape(-1).numpy() if isinstance(each, Tensor) else each for each in (*arguments, out.view(-1))
+    )
+    in_parts(dropout_loops()[name], tuple(flat), -(-out.numel() // CHUNK), out.numel() // _UNITS_A_THREAD)
+    return out
 
 
-def kept(shape: torch.Size, rate: float, bits: np.random.Generator) -> Int16[Tensor, "*shape"]:
-    """Return 1 where a unit is kept and 0 where it is dropped, on a CPU.
-
-    Example:
-        >>> kept(torch.Size([2]), 0.0, generator()).tolist()
-        [1, 1]
-    """
-    dropped, units = _dropped(rate), shape.numel()
-    if dropped == 0:
-        return torch.ones(shape, dtype=torch.int16)
-    words = bits.integers(0, (1 << 64) - 1, (units + 3) // 4, dtype=np.uint64, endpoint=True)
-    drawn = torch.from_numpy(words.view(np.int16))[:units].view(shape)  # each value of [-2^15, 2^15) is equally likely
-    # Clamped between two neighbours, a word says kept or dropped: a comparison would take four times as long.
-    highest = dropped - _LEVELS // 2 - 1
-    return drawn.clamp_(highest, highest + 1).sub_(highest)
+def _settings(rate: float, seed: np.uint64) -> tuple[int, np.float32, np.uint64]:
+    return level(rate), np.float32(scale(rate)), seed
 
 
-def factors(x: Tensor, rate: float) -> Tensor:
-    """Return for each unit of `x` on a CPU what it is multiplied by, 0 or the scale.
+def factors(x: Tensor, rate: float, seed: np.uint64 | None = None) -> Tensor:
+    """Return for each unit of `x` on a CPU what it is multiplied by, 0 or the scale; a seed instead of a draw.
 
     Example:
         >>> factors(torch.zeros(2), 0.0).tolist()
         [1.0, 1.0]
     """
-    return kept(x.shape, rate, generator()).to(x.dtype).mul_(scale(rate))
+    ones = torch.ones(x.shape, dtype=torch.float32)
+    kept = _run("drop", ones, level(rate), np.float32(1.0), drawn_seed() if seed is None else seed, out=ones)
+    return kept.to(x.dtype).mul_(scale(rate))
+
+
+def _empty(x: Tensor) -> Tensor:
+    return torch.empty(x.shape, dtype=x.dtype)  # contiguous
+
+
+class _AddDropout(torch.autograd.Function):
+    """`x + dropout(added)`, or the second summand alone, of float32."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return the sum; nothing is saved but the seed."""
+        x, added, rate = arguments
+        ctx.rate, ctx.seed = rate, drawn_seed()
+        if x is None:
+            return _run("drop", added, *_settings(rate, ctx.seed), out=_empty(added))
+        return _run("add_dropped", x, added, *_settings(rate, ctx.seed), out=_empty(x))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradient, and the same where units were kept."""
+        (g,) = gradients
+        first = g if ctx.needs_input_grad[0] else None
+        if torch.is_grad_enabled():
+            return first, g * factors(g, ctx.rate, ctx.seed), None
+        return first, _run("drop", g, *_settings(ctx.rate, ctx.seed), out=_empty(g)), None
+
+
+class _ReluDropout(torch.autograd.Function):
+    """Rectified units and dropout at once, of float32."""
+
+    # A unit of the result is positive just where it was kept and positive before, so the result is all that is saved:
+    # the layer that reads it saves it anyway.
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Return the units that are kept and positive, scaled."""
+        x, rate = arguments
+        out = _run("drop_rectified", x, *_settings(rate, drawn_seed()), out=_empty(x))
+        ctx.save_for_backward(out)
+        ctx.scale = scale(rate)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradient, which passes where the result is positive."""
+        (g,), (y,) = gradients, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return torch.ops.aten.threshold_backward(g, y.detach(), 0) * ctx.scale, None
+        return _run("rectified_back", g, y, np.float32(ctx.scale), out=_empty(g)), None
 
 
 def _elsewhere(x: Tensor) -> bool:
     return x.device.type != "cpu" or torch.compiler.is_compiling()
+
+
+def _plain(x: Tensor, rate: float) -> Tensor:
+    return functional.dropout(x, rate, True) if _elsewhere(x) else x * factors(x, rate)
 
 
 def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -98,9 +160,9 @@ def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """
     if not training or rate == 0.0:
         return x
-    if _elsewhere(x):
-        return functional.dropout(x, rate, True)
-    return x * factors(x, rate)
+    if _elsewhere(x) or x.dtype != torch.float32:
+        return _plain(x, rate)
+    return _AddDropout.apply(None, x, rate)
 
 
 def add_dropout(x: Tensor, added: Tensor, rate: float, training: bool) -> Tensor:
@@ -110,29 +172,11 @@ def add_dropout(x: Tensor, added: Tensor, rate: float, training: bool) -> Tensor
         >>> add_dropout(torch.ones(2), torch.ones(2), 0.5, training=False)
         tensor([2., 2.])
     """
-    if not training or rate == 0.0 or _elsewhere(x) or x.dtype != added.dtype:
-        return x + dropout(added, rate, training)
-    return torch.addcmul(x, added, factors(added, rate))
-
-
-class _ReluDropout(torch.autograd.Function):
-    """Rectified units and dropout at once."""
-
-    # A unit of the result is positive just where it was kept and positive before, so the result is all that is saved:
-    # the layer that reads it saves it anyway.
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, rate: float) -> Tensor:
-        """Return the units that are kept and positive, scaled."""
-        out = factors(x, rate)
-        out.mul_(x).clamp_min_(0)
-        ctx.save_for_backward(out)
-        ctx.scale = scale(rate)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Return the gradient, which passes where the result is positive."""
-        return torch.ops.aten.threshold_backward(gradients[0], ctx.saved_tensors[0].detach(), 0) * ctx.scale, None
+    if not training or rate == 0.0:
+        return x + added
+    if _elsewhere(x) or not x.dtype == added.dtype == torch.float32 or x.shape != added.shape:
+        return x + _plain(added, rate)
+    return _AddDropout.apply(x, added, rate)
 
 
 def relu_dropout(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -142,6 +186,8 @@ def relu_dropout(x: Tensor, rate: float, training: bool) -> Tensor:
         >>> relu_dropout(torch.tensor([-1.0, 2.0]), 0.5, training=False)
         tensor([0., 2.])
     """
-    if not training or rate == 0.0 or _elsewhere(x):
-        return dropout(torch.relu(x), rate, training)
+    if not training or rate == 0.0:
+        return torch.relu(x)
+    if _elsewhere(x) or x.dtype != torch.float32:
+        return _plain(torch.relu(x), rate)
     return _ReluDropout.apply(x, rate)

@@ -250,3 +250,30 @@ def test_an_order_that_cannot_be_is_refused(order):
 def test_a_rank_below_one_is_refused():
     with pytest.raises(InputError, match="rank"):
         LowRankTensorFusion([2, 3], rank=0)
+
+
+@pytest.mark.parametrize("sizes", [(1, 40000), (7, 3001), (40, 515), (300, 77)])
+def test_large_outer_products_through_compiled_loops_have_torchs_values_and_derivatives(sizes):
+    torch.manual_seed(0)
+    batch = 5
+    first, second = (torch.randn(batch, size, requires_grad=True) for size in sizes)
+    assert batch * sizes[0] * sizes[1] >= 1 << 16
+    exact = [each.detach().double().requires_grad_() for each in (first, second)]
+    found = []
+    for a, b in ((first, second), exact):
+        product = outer(a, b)
+        assert product.shape == (batch, sizes[0] * sizes[1])
+        plain = torch.autograd.grad(product.sin().sum(), (a, b), retain_graph=True)
+        graph = torch.autograd.grad(product.sin().sum(), (a, b), create_graph=True)
+        found.append((product, *plain, *graph, *torch.autograd.grad(sum(g.square().sum() for g in graph), (a, b))))
+    assert "CompiledOuter" in type(outer(first, second).grad_fn.next_functions[0][0]).__name__
+    for ours, expected in zip(*found):
+        scale = expected.abs().max()
+        assert torch.allclose(ours.double() / scale, expected / scale, atol=3e-6)
+
+
+def test_large_outer_products_work_inside_transforms_of_functions():
+    torch.manual_seed(0)
+    first, second = torch.randn(4, 2, 300), torch.randn(4, 2, 300)
+    found = torch.func.vmap(outer)(first, second)
+    assert torch.equal(found, torch.stack([outer(a, b) for a, b in zip(first, second)]))

@@ -1,0 +1,77 @@
+"""The compiled loops, from the disk or compiled, which is said; `python -m` this module compiles all of them.
+
+`make setup` does it before anybody waits for a model.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from mmcore import compiling
+from mmcore.models.compiled import arithmetic, attention, dropout, products
+
+
+@cache
+def attention_loops() -> tuple[Any, Any, Any]:
+    """Return `attention.define`'s functions, for float32.
+
+    Example:
+        >>> [len(loop.signatures) for loop in attention_loops()]
+        [1, 1, 1]
+    """
+    it = attention.blocks((1, 1, 1, 1), (1, 1, 1, 1))
+    rows = np.empty((2, 2, 2, 2), np.float32)[:, ::2, :, ::2]  # of any layout
+    rule = attention.Rule(np.ones((1, 1), np.uint8), np.ones((1, 0, 1, attention.LANES), np.uint8), 0, np.uint64(0))
+    scale, first, last = np.float32(1.0), 0, 1
+    samples = (
+        (rows, rows, rows, scale, rule, it, rows, first, last),
+        (rows, scale, rule, it, rows, rows, rows, first, last),
+        (rule, it.k, first, last),
+    )
+    loops = attention.define(compiling.sources((arithmetic, attention)))
+    compiling.compile_for(zip(loops, samples), "loops of attention", 10)
+    return loops
+
+
+@cache
+def dropout_loops() -> dict[str, Any]:
+    """Return `dropout.define`'s functions, by name.
+
+    Example:
+        >>> sorted(dropout_loops())
+        ['add_dropped', 'drop', 'drop_rectified', 'rectified_back']
+    """
+    x, level, scale, seed = np.empty(2, np.float32), 0, np.float32(1.0), np.uint64(0)
+    samples = {
+        "drop": (x, level, scale, seed, x, 0, 1),
+        "drop_rectified": (x, level, scale, seed, x, 0, 1),
+        "rectified_back": (x, x, scale, x, 0, 1),
+        "add_dropped": (x, x, level, scale, seed, x, 0, 1),
+    }
+    loops = dropout.define(compiling.sources((arithmetic, dropout)))
+    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], "loops of dropout", 4)
+    return loops
+
+
+@cache
+def product_loops() -> dict[str, Any]:
+    """Return `products.define`'s functions, by name.
+
+    Example:
+        >>> sorted(product_loops())
+        ['outer', 'outer_back']
+    """
+    two, three = np.empty((1, 1), np.float32), np.empty((1, 1, 1), np.float32)
+    samples = {"outer": (two, two, three, 0, 1), "outer_back": (two, two, three, two, two, 0, 1)}
+    loops = products.define(compiling.sources((arithmetic, products)))
+    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], "loops of products", 3)
+    return loops
+
+
+if __name__ == "__main__":
+    attention_loops()
+    dropout_loops()
+    product_loops()
