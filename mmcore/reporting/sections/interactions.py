@@ -128,7 +128,7 @@ def _caption(facts: Facts, found: Interactions) -> Paragraph:
         f"Parts of {rows}{left}, in bits, corrected for bias{level}: R shared, U1 only {first}, U2 only {second}, S "
         "only together; of the models, about what they predict. Interaction: share of behaviour. Agreement: 1 where "
         "the parts split as the data's do, whatever the model knows; equation 3.6 grows with what it knows. Parts are "
-        "those of symbols, which keep less than a model reads: so one that reads one of the two alone may show some of "
-        "the other's.",
+        "those of symbols, which keep less than a model reads: a model may show some of "
+        f"{fmt.with_article(facts.nouns.modality)} that it does not read.",
         quiet=True,
     )

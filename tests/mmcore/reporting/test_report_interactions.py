@@ -152,6 +152,25 @@ def test_agreement_of_the_deciding_model_and_the_range_of_all():
     assert [cell.text for cell in section.blocks(facts)[2].rows[1][6:]] == ["–", "–"]
 
 
+def test_shares_of_next_to_nothing_are_none():
+    """A share of noise may be any number: 0.004 of 0.0002 bits would be 20."""
+
+    def next_to_nothing(content):
+        one = entry(content, "early_fusion")
+        one["atoms"]["corrected"] = {"redundancy": -0.003, "unique1": 0.0, "unique2": -0.0008, "synergy": 0.004}
+        one["agreement"] |= {"normalised": None}
+        one["agreement_reason"] = "the atoms add to 0.0002 bit"
+
+    facts = facts_of(results(next_to_nothing))
+    blocks, found = section.blocks(facts), interactions_of(facts)
+    row = next(row for row in blocks[2].rows if row[0].text == "Early fusion")
+    early = next(one for one in found.models if one.key == "early_fusion")
+    assert [cell.text for cell in row[6:]] == ["–", fmt.number(early.agreement["as_defined"], 2)]
+    assert early.prediction_share is None
+    assert "no share (the parts of its predictions add to no more than their error)" in str(blocks[1].wide)
+    assert "agree with" not in blocks[1].means
+
+
 def test_no_resamples_no_intervals():
     def bare(content):
         content["n_boot"] = 0
