@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from projects import MOODS, TINY, interplay, make_project, toy_table
+from projects import MOODS, finished_project, make_project, tiny, toy_table
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose planted-tiny report is up to date. Look, do not touch."""
-    project = make_project(tmp_path_factory.mktemp("finished") / "project", TINY)
-    interplay(project, "run")
-    return project
+    return finished_project(tmp_path_factory)
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def toy_project(tmp_path: Path) -> Callable[..., Path]:
 
     def make(table: pd.DataFrame | None = None, **source: object) -> Path:
         def change(content: dict) -> None:
-            TINY(content)
+            tiny(content)
             content["datasets"] = {"moods": {"source": {**MOODS["source"], **source}}}
             content["train"] |= {"seeds": [0], "epochs": 5}
             content["estimate"]["n_boot"] = 20

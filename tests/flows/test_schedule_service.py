@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import environment, keep_only, make_project
+from projects import environment, make_project, tiny
 
 pytestmark = pytest.mark.service
 
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def minutely(content: dict[str, Any]) -> None:
-    keep_only("planted-tiny")(content)
+    tiny(content)
     content["schedule"] |= {"cron": "* * * * *", "datasets": ["planted-tiny"]}
 
 

@@ -156,7 +156,7 @@ def test_labels_give_no_reward_for_blind_confidence():
 
 
 P = random_tables(1, 2, 2, seed=0)[0]
-S = torch.rand(6)
+S = torch.linspace(0.1, 0.9, 6)
 Y = torch.tensor([0, 1, 0, 1, 0, 1])
 
 
