@@ -26,6 +26,10 @@ inlined = njit(fastmath=FAST, inline="always", error_model="numpy")
 _ONE, _HALF, _LOWEST = np.float32(1.0), np.float32(0.5), np.float32(-126.0)
 _LOG2_E = np.float32(1.4426950408889634)
 _C1, _C2, _C3 = np.float32(0.6931471805599453), np.float32(0.2402265069591007), np.float32(0.05550410866482158)
+_ZERO, _TWO, _LARGEST = np.float32(0.0), np.float32(2.0), np.float32(87.0)
+_NEAR, _SATURATED = np.float32(0.625), np.float32(20.0)
+_T0, _T1, _T2 = np.float32(-3.33332819422e-1), np.float32(1.33314422036e-1), np.float32(-5.37397155531e-2)
+_T3, _T4 = np.float32(2.06390887954e-2), np.float32(-5.70498872745e-3)
 _C4, _C5, _C6 = np.float32(0.009618129107628477), np.float32(0.0013333558146428443), np.float32(0.00015403530393381608)
 
 
@@ -47,6 +51,22 @@ def exponential(x):  # type: ignore[no-untyped-def]
     bits = (np.int32(whole) + np.int32(127)) << np.int32(23)
     scaled = power * _float_of_bits(bits)  # type: ignore[call-arg]
     return scaled if y > _LOWEST else np.float32(0.0)
+
+
+@inlined
+def sigmoid(x):  # type: ignore[no-untyped-def]
+    """Return 1 / (1 + e^-x) of a float32."""
+    return _ONE / (_ONE + exponential(min(-x, _LARGEST)))
+
+
+@inlined
+def hyperbolic_tangent(x):  # type: ignore[no-untyped-def]
+    """Return tanh x of a float32: near 0 by Moshier's polynomial (Cephes, `tanhf`), else by e^2|x|."""
+    size = abs(x)
+    square = x * x
+    near = x + x * square * (_T0 + square * (_T1 + square * (_T2 + square * (_T3 + square * _T4))))
+    far = _ONE - _TWO / (exponential(_TWO * min(size, _SATURATED)) + _ONE)
+    return near if size < _NEAR else (far if x > _ZERO else -far)
 
 
 @inlined

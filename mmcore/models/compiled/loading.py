@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmcore import compiling
-from mmcore.models.compiled import arithmetic, attention, dropout, products
+from mmcore.models.compiled import arithmetic, attention, dropout, products, recurrence
 
 
 @cache
@@ -71,7 +71,23 @@ def product_loops() -> dict[str, Any]:
     return loops
 
 
+@cache
+def recurrence_loops() -> dict[str, Any]:
+    """Return `recurrence.define`'s functions, by name.
+
+    Example:
+        >>> sorted(recurrence_loops())
+        ['gru_input', 'gru_step', 'gru_step_back']
+    """
+    x = np.empty((1, 1), np.float32)
+    samples = {"gru_step": (x, x, x, 0, 1, 0), "gru_step_back": (x, x, x, x, x, 0, 1, 0), "gru_input": (x, x, x)}
+    loops = recurrence.define(compiling.sources((arithmetic, recurrence)))
+    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], "loops of recurrence", 5)
+    return loops
+
+
 if __name__ == "__main__":
     attention_loops()
     dropout_loops()
     product_loops()
+    recurrence_loops()
