@@ -19,7 +19,7 @@ from flows.guess_table import guess_folder, guess_table
 from mmcore.atomic import atomic_file
 from mmcore.data.formats import read
 from mmcore.data.formats.table import read_frame
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from tasks.parameters import PARAMETERS_FILE, check_parameters, load_parameters
 
 _LONGEST_LINE = 4096  # a modality stays on one line, however many columns it names
@@ -96,7 +96,7 @@ def _try(root: Path, name: str, source: dict[str, Any]) -> list[str]:
         source["aligned"] = False  # its modalities have steps of their own
         dataset = read({"seed": 0, **source}, root, name=name)
     spec = dataset.spec.label()
-    found = f"{len(spec.classes)} classes" if spec.classes else spec.task
+    found = counted(len(spec.classes), "class") if spec.classes else spec.task
     parts = ", ".join(f"{m.name} ({m.kind})" for m in dataset.spec.modalities)
     return [f"Read as {len(dataset):,} samples with {found} of '{spec.column}': {parts}."]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.errors import InputError, NotBuiltYetError, counted
 from tasks.gates import GateError
 from tasks.parameters.problems import ParametersError
 from tasks.tracking import quiet_environment
@@ -66,7 +66,7 @@ def run(
 
     def go() -> None:
         done = run_pipeline(ROOT, dataset, setting or (), overlay, jobs)
-        print(f"{len(done.executed)} stages ran, {done.skipped} were up to date.")
+        print(f"{counted(len(done.executed), 'stage')} ran, {done.skipped} up to date.")
 
     if track:
         with tracking(ROOT):
@@ -185,9 +185,9 @@ def decompose(
 
 
 def _with_interval(pair: dict[str, Any], name: str) -> str:
-    value = f"{(pair['corrected'] or pair['raw'])[name]:.3f}"
+    value = f"{(pair['corrected'] or pair['raw'])[name]:z.3f}"
     low, high = (pair["interval"] or {}).get(name, (None, None))
-    return value if low is None else f"{value} [{low:.3f}, {high:.3f}]"
+    return value if low is None else f"{value} [{low:z.3f}, {high:z.3f}]"
 
 
 @app.command()
@@ -207,7 +207,7 @@ def estimate(dataset_dir: Path, as_json: JsonOption = False) -> None:
             rows.append([title, *["–"] * 4, pair["reason"]])
             continue
         shown = [_with_interval(pair, name) for name in names]
-        rows.append([title, *shown, f"{pair['n_rows']} rows"])
+        rows.append([title, *shown, counted(pair["n_rows"], "row")])
     _table("Bits, bias-corrected, with intervals", ["pair", *names, ""], rows)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from mmcore.errors import counted
 from tasks.clone import commit_lock, committed_parameters, publish_reports, push_cache, refresh_clone
 from tasks.lock import pipeline_lock
 from tasks.parameters import load_parameters
@@ -35,7 +36,7 @@ def scheduled(datasets: list[str] | None = None, project: str = ".") -> list[str
         # As text too: browsers refuse to open a file from a link on a page that a server sent.
         publish_table("report", [{"report": str(index)}], "Where the report lies; open it in a browser")
         publish_link("report-link", index.as_uri(), "Open the report (copy the address where the browser refuses)")
-        print(f"{len(done.executed)} stages ran, {done.skipped} were up to date; report: {index}")
+        print(f"{counted(len(done.executed), 'stage')} ran, {done.skipped} up to date; report: {index}")
         if schedule.push:
             push_cache(clone)
     return list(done.executed)

@@ -39,6 +39,20 @@ class NotBuiltYetError(NotImplementedError):
     """A named part of the design that does not exist yet; says which, and what works today."""
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a count with its noun, in the singular for one.
+
+    Example:
+        >>> counted(1, "row"), counted(2, "class"), counted(3, "modality"), counted(0, "world")
+        ('1 row', '2 classes', '3 modalities', '0 worlds')
+    """
+    if n == 1:
+        return f"{n} {noun}"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{n} {noun[:-1]}ies"
+    return f"{n} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
 def nearest_name(name: str, valid: Iterable[str]) -> str | None:
     """Return the valid name closest to `name`, or None where none is close.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmcore.errors import counted
+
 
 class GateError(RuntimeError):
     """A declared tolerance is exceeded. Names the sample or the number, what is allowed and the remedy."""
@@ -63,7 +65,7 @@ def hold_estimate(dataset: str, result: Mapping[str, Any], **tolerances: Any) ->
     """
     problems = estimate_problems(result, **tolerances)
     if problems:
-        count = f"{len(problems)} part" if len(problems) == 1 else f"{len(problems)} parts"
+        count = counted(len(problems), "part")
         advice = "To go on without parts that have too few rows: estimate.too_few_rows: report."
         few = [advice] if any("rows for" in problem for problem in problems) else []
         lines = [f"  {problem}" for problem in problems]

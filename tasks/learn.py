@@ -15,7 +15,7 @@ import pandas as pd
 
 from mmcore.atomic import atomic_directory, atomic_file
 from mmcore.data import Dataset, load_dataset
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.evaluation.metrics import DEFAULT_METRIC, METRICS
 from mmcore.evaluation.missing import modality_subsets
 from mmcore.evaluation.predictions import prediction_frame
@@ -210,7 +210,7 @@ def named_models(
         elif suffix and suffix not in every:
             raise unknown_name("train.models", suffix, every)
         elif not suffix and not fits_number(name, len(every)):
-            raise InputError("train.models", f"{name} for {len(every)} modalities ({', '.join(every)})",
+            raise InputError("train.models", f"{name} for {counted(len(every), 'modality')} ({', '.join(every)})",
                              "methods that so many fit", "Leave it out for this dataset.")  # fmt: skip
         else:
             found[find_method(name).name if not suffix else name] = (suffix,) if suffix else every

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmcore.atomic import write_json
 from mmcore.data import Dataset, load_dataset
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.evaluation.protocol import partitions
 from mmcore.selection import propose
 from tasks.advice import advice_rows, known_labels, modality_advice
@@ -35,9 +35,8 @@ def propose_models(dataset: str, root: Path) -> Path:
     ds = load_dataset(places.prepared)
     problems = selection_problems(ds, select)
     if problems:
-        noun = "problem" if len(problems) == 1 else "problems"
         lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
-        raise GateError("\n".join([f"select: {len(problems)} {noun}; nothing was proposed.", *lines]))
+        raise GateError("\n".join([f"select: {counted(len(problems), 'problem')}; nothing was proposed.", *lines]))
     estimate = json.loads(places.estimate.read_text(encoding="utf-8"))
     try:
         content = propose(estimate, ds.modalities, seed=parameters.seed, **_options(ds, select, encoders))

@@ -14,6 +14,7 @@ from mmcore.atomic import atomic_file, write_json
 from mmcore.data import load_dataset, save_dataset
 from mmcore.data.faults import content_digests, row_faults
 from mmcore.data.state import acceptance_frame, state
+from mmcore.errors import counted
 from tasks.acquire import dataset_parameters, prepare_workspace
 from tasks.gates import GateError
 from tasks.parameters import load_parameters
@@ -125,5 +126,4 @@ def _hold_gates(dataset: str, checks: list[dict[str, Any]]) -> None:
     failed = [check for check in checks if check["status"] == "failed"]
     if failed:
         lines = [f"  {c['title']}: found {c['found']}; allowed: {c['allowed']}. {c['detail']}" for c in failed]
-        noun = "check" if len(failed) == 1 else "checks"
-        raise GateError("\n".join([f"acceptance: {len(failed)} {noun} of '{dataset}' failed.", *lines]))
+        raise GateError("\n".join([f"acceptance: {counted(len(failed), 'check')} of '{dataset}' failed.", *lines]))

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from mmcore.align.features import as_steps
 from mmcore.atomic import atomic_file
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def fit_correlation(
     """
     a, b = as_steps(x, "x"), as_steps(y, "y")
     if len(a) != len(b) or len(a) < 2:
-        raise InputError("y", f"{len(b)} rows", f"the rows of x, {len(a)}, at least 2", "Pair the rows first.")
+        raise InputError("y", counted(len(b), "row"), f"the rows of x, {len(a)}, at least 2", "Pair the rows first.")
     most = min(a.shape[1], b.shape[1])
     if components is not None and not 1 <= components <= most:
         raise InputError("components", components, f"1 to {most}", "Keep at most the narrower view's width.")

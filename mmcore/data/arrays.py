@@ -20,7 +20,7 @@ from mmcore.data.ragged import Ragged
 from mmcore.data.samples import check_leakage, check_sample_ids, check_samples, check_split
 from mmcore.data.spec import DatasetSpec, LabelSpec, check_label_column, check_modality_name
 from mmcore.data.split import split_rows
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 
 
 def from_arrays(
@@ -133,7 +133,7 @@ def _n_samples(converted: Mapping[str, Converted], *, labels: Mapping[str, Any])
     for what, count in counts.items():
         if count != n:
             first = next(iter(counts))
-            raise InputError(what, f"{count} rows", f"{n} rows, as {first}", "Give everything one row a sample.")
+            raise InputError(what, counted(count, "row"), f"{n} rows, as {first}", "Give everything one row a sample.")
     return n
 
 
@@ -179,7 +179,9 @@ def _labels(
         of_classes = classes.get(column) if isinstance(classes, Mapping) else classes
         stored, spec = label_column(values, column, task=of_task, classes=of_classes, unit=units.get(column))
         if len(stored) != n:
-            raise InputError(f"labels {column}", f"{len(stored)} rows", f"{n} rows", "Give one label a sample.")
+            raise InputError(
+                f"labels {column}", counted(len(stored), "row"), counted(n, "row"), "Give one label a sample."
+            )
         columns[column] = stored
         specs.append(spec)
     return columns, tuple(specs)
@@ -191,7 +193,7 @@ def _column(values: Any, argument: str, n: int) -> pd.Series:
         values = values.detach().cpu().numpy()
     column = pd.Series(list(values), dtype=object)
     if len(column) != n:
-        raise InputError(argument, f"{len(column)} rows", f"{n} rows", "Give one entry a sample.")
+        raise InputError(argument, counted(len(column), "row"), counted(n, "row"), "Give one entry a sample.")
     return column
 
 

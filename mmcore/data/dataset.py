@@ -16,7 +16,7 @@ import pandas as pd
 
 from mmcore.data.ragged import Ragged
 from mmcore.data.spec import SPLITS, DatasetSpec, ModalitySpec
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 
 Array = np.ndarray | Ragged
 
@@ -90,14 +90,18 @@ class Dataset:
     def __post_init__(self) -> None:
         n = self.spec.n_samples
         if len(self.samples) != n:
-            raise InputError("samples", f"{len(self.samples)} rows", f"{n} rows", "Make the table match n_samples.")
+            raise InputError(
+                "samples", counted(len(self.samples), "row"), counted(n, "row"), "Make the table match n_samples."
+            )
         if set(self.arrays) != set(self.modalities):
             raise InputError("arrays", sorted(self.arrays), sorted(self.modalities), "Give one array a modality.")
         for modality in self.spec.modalities:
             array = self.arrays[modality.name]
             if len(array) != n:
                 allowed = f"{n} rows, as the samples"
-                raise InputError(modality.name, f"{len(array)} rows", allowed, "Give every modality the same rows.")
+                raise InputError(
+                    modality.name, counted(len(array), "row"), allowed, "Give every modality the same rows."
+                )
             found = spec_of_array(modality.name, array, kind=modality.kind, rate=modality.rate, unit=modality.unit)
             if found != modality:
                 received = f"{found.dtype} {found.shape}{' with times' * found.timed}"
@@ -113,9 +117,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{x.column}: {x.task}" for x in self.spec.labels)
-        return (
-            f"Dataset({self.spec.name}: {len(self)} samples of {', '.join(self.modalities)}; {labels or 'unlabelled'})"
-        )
+        samples = counted(len(self), "sample")
+        return f"Dataset({self.spec.name}: {samples} of {', '.join(self.modalities)}; {labels or 'unlabelled'})"
 
     def __getitem__(self, name: str) -> Array:
         self.spec.modality(name)
@@ -226,7 +229,9 @@ class Dataset:
             if name not in described:
                 raise unknown_name("presence", name, described)
             if len(mask) != len(self):
-                raise InputError(f"presence of {name}", f"{len(mask)} rows", len(self), "Give one entry a sample.")
+                raise InputError(
+                    f"presence of {name}", counted(len(mask), "row"), len(self), "Give one entry a sample."
+                )
             samples[f"has_{name}"] = np.array(mask, dtype=bool)
         spec = dataclasses.replace(self.spec, modalities=tuple(described.values()))
         return Dataset(spec, samples, {**self.arrays, **new})

@@ -14,7 +14,7 @@ import pandas as pd
 
 from mmcore.data.samples import list_series
 from mmcore.data.spec import TASKS, LabelSpec
-from mmcore.errors import InputError, nearest_name, unknown_name
+from mmcore.errors import InputError, counted, nearest_name, unknown_name
 
 
 def label_column(
@@ -172,7 +172,7 @@ def _multilabel_table(
     table: np.ndarray, column: str, task: str | None, classes: Sequence[Any] | None
 ) -> tuple[pd.Series, LabelSpec]:
     if task not in (None, "multilabel"):
-        raise InputError(column, f"{table.shape[1]} columns", f"one column for {task}", "Use task='multilabel'.")
+        raise InputError(column, counted(table.shape[1], "column"), f"one column for {task}", "Use task='multilabel'.")
     values = np.asarray(table, dtype=np.float64)
     labelled = np.asarray(~np.isnan(values).all(axis=1))
     wrong = np.flatnonzero(labelled & ~np.isin(values, (0.0, 1.0)).all(axis=1))
@@ -181,7 +181,9 @@ def _multilabel_table(
         raise InputError(column, received, "0 and 1, or a row of NaN", "Name several targets as a dict of columns.")
     names = tuple(map(class_name, classes)) if classes is not None else tuple(map(str, range(values.shape[1])))
     if len(names) != values.shape[1]:
-        raise InputError("classes", f"{len(names)} names", f"{values.shape[1]} columns", "Name each column once.")
+        raise InputError(
+            "classes", counted(len(names), "name"), counted(values.shape[1], "column"), "Name each column once."
+        )
     lists = [[names[k] for k in np.flatnonzero(row)] if ok else None for row, ok in zip(values, labelled, strict=True)]
     return list_series(lists, column), LabelSpec(column, "multilabel", names)
 

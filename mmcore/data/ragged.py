@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ def _flat_times(times: Sequence | None, rows: list[np.ndarray]) -> np.ndarray | 
     if times is None:
         return None
     if len(times) != len(rows):
-        raise InputError("times", f"{len(times)} samples", len(rows), "Give the times of every sample.")
+        raise InputError("times", counted(len(times), "sample"), len(rows), "Give the times of every sample.")
     flat = [np.zeros((0, 2)) if t is None or len(t) == 0 else np.asarray(t, dtype=np.float64) for t in times]
     for i, (t, row) in enumerate(zip(flat, rows, strict=True)):
         if t.shape != (len(row), 2):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmcore.data.spec import SPLITS, DatasetSpec, LabelSpec
-from mmcore.errors import InputError, nearest_name, unknown_name
+from mmcore.errors import InputError, counted, nearest_name, unknown_name
 
 _LABEL_TYPES = {"classification": pa.string(), "regression": pa.float64(), "multilabel": pa.list_(pa.string())}
 
@@ -136,7 +136,7 @@ def read_samples(path: Path, spec: DatasetSpec) -> pd.DataFrame:
         raise InputError(path.name, str(error), "a parquet file", "Write the dataset again.") from error
     if table.num_rows != spec.n_samples:
         allowed = f"{spec.n_samples} rows, as n_samples in dataset.json"
-        raise InputError(path.name, f"{table.num_rows} rows", allowed, "Write the dataset again.")
+        raise InputError(path.name, counted(table.num_rows, "row"), allowed, "Write the dataset again.")
     columns = {}
     expected = sample_schema(spec, table.column_names)
     for name in table.column_names:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmcore.data.spec import SPLITS
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.seeds import stream
 
 N_QUANTILE_BINS = 10
@@ -40,7 +40,7 @@ def strata(labels: np.ndarray | None, n_rows: int) -> np.ndarray:
         return np.zeros(n_rows, dtype=np.int64)
     values = np.asarray(labels)
     if len(values) != n_rows:
-        raise InputError("labels", f"{len(values)} rows", n_rows, "Give one label a sample.")
+        raise InputError("labels", counted(len(values), "row"), n_rows, "Give one label a sample.")
     if values.ndim == 2:
         return _rarest_label(values.astype(np.float64))
     if values.dtype.kind == "f":
@@ -107,7 +107,7 @@ def split_rows(
     if groups is not None and len(np.unique(np.asarray(groups, dtype=str))) < len(parts):
         count = len(np.unique(np.asarray(groups, dtype=str)))
         remedy = "Give split= yourself, or groups= a finer unit."
-        raise InputError("groups", f"{count} groups", f"at least {len(parts)}, one a part", remedy)
+        raise InputError("groups", counted(count, "group"), f"at least {len(parts)}, one a part", remedy)
     dealt = _deal(strata(labels, n), groups, shares[parts], favour_first=True, seed=seed, purpose="split")
     return np.array(SPLITS)[parts[dealt]]
 

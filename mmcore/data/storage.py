@@ -20,7 +20,7 @@ from mmcore.data.dataset import Array, Dataset, absent_as_zeros
 from mmcore.data.ragged import Ragged
 from mmcore.data.samples import read_samples, write_samples
 from mmcore.data.spec import DatasetSpec, ModalitySpec
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 
 def file_names(modality: ModalitySpec) -> list[str]:
@@ -131,7 +131,7 @@ def _load_modality(root: Path, spec: ModalitySpec, n_samples: int) -> Array:
     rows = len(parts[1]) - 1 if spec.ragged else len(parts[0])
     if rows != n_samples:
         remedy = "Write this modality with one row a sample."
-        raise InputError(spec.name, f"{rows} rows", f"{n_samples} rows, as n_samples in dataset.json", remedy)
+        raise InputError(spec.name, counted(rows, "row"), f"{n_samples} rows, as n_samples in dataset.json", remedy)
     shape = tuple(parts[0].shape[1:])
     dtype = "str" if parts[0].dtype.kind == "U" else parts[0].dtype.name
     declared = spec.shape[1:] if spec.ragged else spec.shape

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mmcore.data import Dataset
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 NO_FOLD = -1
 
@@ -59,7 +59,7 @@ def partitions(ds: Dataset, label: str | None = None) -> list[Partition]:
     else:
         numbers = [int(number) for number in np.unique(folds[rows]) if number >= 0]
         if len(numbers) < 3:
-            raise InputError("folds", f"{len(numbers)} folds", "3 or more", "Make more folds, or leave them out.")
+            raise InputError("folds", counted(len(numbers), "fold"), "3 or more", "Make more folds, or leave them out.")
         found = [_fold(rows, folds[rows], numbers, place) for place in range(len(numbers))]
     for partition in found:
         for part in ("train", "valid", "test"):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from mmcore.data import Dataset
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.evaluation.interval import Interval, check_level, metric_interval, standard_error
 from mmcore.evaluation.metrics import Metric, find_metric, score, statistics
 from mmcore.evaluation.paired import holm
@@ -119,7 +119,7 @@ def sample_slices(ds: Dataset, columns: Sequence[str], sample_ids: np.ndarray) -
 def _check_count(column: str, values: np.ndarray) -> None:
     count = len(np.unique(values))
     if count > MAX_SLICES:
-        raise InputError(f"slices {column}", f"{count} values", f"at most {MAX_SLICES}", "Bin the values first.")
+        raise InputError(f"slices {column}", counted(count, "value"), f"at most {MAX_SLICES}", "Bin the values first.")
 
 
 def slice_table(

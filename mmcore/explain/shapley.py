@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.evaluation.interval import Interval, mean_interval
 
 MOST_MODALITIES = 10
@@ -145,7 +145,7 @@ def _majority(names: np.ndarray | None) -> float:
 def _players(v: Mapping[Subset, Any]) -> list[str]:
     members: Subset = frozenset().union(*v) if v else frozenset()
     if not 1 <= len(members) <= MOST_MODALITIES:
-        raise InputError("v", f"{len(members)} members", f"1 to {MOST_MODALITIES}",
+        raise InputError("v", counted(len(members), "member"), f"1 to {MOST_MODALITIES}",
                          "Shapley values need all 2^M subsets; merge modalities or explain fewer.")  # fmt: skip
     needed = {frozenset(s) for size in range(len(members) + 1) for s in combinations(sorted(members), size)}
     missing = sorted((sorted(subset) for subset in needed - set(v)), key=lambda s: (len(s), s))

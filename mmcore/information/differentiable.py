@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 _LN2 = math.log(2.0)
 _MASS_TOLERANCE = 1e-3
@@ -255,7 +255,9 @@ def redundancy(
     """
     first, second = _symbols(posteriors1, "posteriors1"), _symbols(posteriors2, "posteriors2")
     if len(first) != len(second):
-        raise InputError("posteriors2", f"{len(second)} rows", f"{len(first)} rows", "Align the rows first.")
+        raise InputError(
+            "posteriors2", counted(len(second), "row"), counted(len(first), "row"), "Align the rows first."
+        )
     if (labels is None) == (prior is None):
         received = "both" if labels is not None else "neither"
         raise InputError("labels, prior", received, "one of them", "Pass the labels where they are known.")
@@ -285,7 +287,9 @@ def _indicators(labels: Tensor, like: Tensor) -> Tensor:
 def _prior_masses(prior: float | Tensor | None, first: Tensor, second: Tensor) -> Tensor:
     for argument, table in (("posteriors1", first), ("posteriors2", second)):
         if table.shape[1] != 2:
-            raise InputError(argument, f"{table.shape[1]} columns", "two, the labels", "Pass labels for K symbols.")
+            raise InputError(
+                argument, counted(table.shape[1], "column"), "two, the labels", "Pass labels for K symbols."
+            )
     one = torch.as_tensor(prior).to(first).reshape(())
     if not 0.0 < float(one) < 1.0:
         raise InputError("prior", float(one), "a number between 0 and 1", "Pass the share of label 1.")

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError, NotBuiltYetError
+from mmcore.errors import InputError, NotBuiltYetError, counted
 from mmcore.information.atoms import PID
 from mmcore.information.entropy import entropy
 from mmcore.information.pid import check_table, decompose_many
@@ -45,7 +45,7 @@ def _read(symbols: Mapping[str, Any], y: Any, least: int) -> tuple[dict[str, tup
     """Return each modality and the label as codes with the number of symbols."""
     _check_mapping(symbols)
     if len(symbols) < least:
-        received = f"{len(symbols)} modalities"
+        received = counted(len(symbols), "modality")
         raise InputError("symbols", received, f"at least {least}", "Pass {name: symbols} with more names.")
     n_rows = len(as_array(y, "y")) if np.ndim(y) else 0
     if n_rows == 0:
@@ -224,7 +224,9 @@ def o_information_of_rows(symbols: Mapping[str, Any]) -> float:
     """
     _check_mapping(symbols)
     if len(symbols) < 3:
-        raise InputError("symbols", f"{len(symbols)} names", "at least three", "Pass {name: symbols} with more names.")
+        raise InputError(
+            "symbols", counted(len(symbols), "name"), "at least three", "Pass {name: symbols} with more names."
+        )
     first = next(iter(symbols.values()))
     n_rows = len(as_array(first, "symbols")) if np.ndim(first) else 0
     if n_rows == 0:

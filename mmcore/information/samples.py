@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -231,7 +231,7 @@ def codes(values: Any, argument: str, n_rows: int, *, like: str = "x1") -> tuple
     if array.ndim != 1:
         raise InputError(argument, f"shape {array.shape}", "one value a row, shape (N,)", "Pass one column.")
     if len(array) != n_rows:
-        raise InputError(argument, f"{len(array)} rows", f"{n_rows} rows, as {like} has", "Align the rows first.")
+        raise InputError(argument, counted(len(array), "row"), f"{n_rows} rows, as {like} has", "Align the rows first.")
     check_present(array, argument)
     if array.dtype.kind == "O":
         array = array.astype(str)
@@ -280,7 +280,9 @@ def check_samples(x1: Any, x2: Any, y: Any, groups: Any = None, *, label_bins: i
     single = check_single(x1, y, groups, label_bins=label_bins)
     second = features(x2, "x2")
     if len(second) != len(single.x1):
-        raise InputError("x2", f"{len(second)} rows", f"{len(single.x1)} rows, as x1 has", "Align the rows first.")
+        raise InputError(
+            "x2", counted(len(second), "row"), f"{len(single.x1)} rows, as x1 has", "Align the rows first."
+        )
     return dataclasses.replace(single, x2=second)
 
 

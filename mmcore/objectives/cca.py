@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.objectives.needs import nothing, present_in, representation_sizes
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def canonical_correlations(
         [1.0]
     """
     if len(first) < 2:
-        raise InputError("first", f"{len(first)} rows", "at least 2", "Give more rows.")
+        raise InputError("first", counted(len(first), "row"), "at least 2", "Give more rows.")
     if not ridge >= 0:
         raise InputError("ridge", ridge, "0 or more", "Use 1e-3.")
     left, right = (side.double() - side.double().mean(0) for side in (first, second))

@@ -78,6 +78,10 @@ class Estimate:
         return self.high is not None and self.high < 0
 
 
+LEAST_THAT_COUNTS = 0.01
+"""Bits: `mmcore.selection.rule.RELEVANT_BITS`, which the report does not load; a test compares the two."""
+
+
 @dataclass(frozen=True)
 class Nouns:
     """What the dataset calls its things, in the singular."""
@@ -117,6 +121,16 @@ class Pair:
     def estimated(self) -> bool:
         """Whether the pair has its four parts."""
         return self.reason is None
+
+    def counts(self, atom: str) -> bool:
+        """Return whether a part counts by the rule that proposes models: its low end is above its chance level.
+
+        That level is what permuted labels reach, and never less than `LEAST_THAT_COUNTS`; of a part without an
+        interval the value is the low end.
+        """
+        estimate = self.atoms[atom]
+        low = estimate.value if estimate.low is None else estimate.low
+        return low > max(self.null.get(atom, LEAST_THAT_COUNTS), LEAST_THAT_COUNTS)
 
     def atom_name(self, atom: str) -> str:
         """Return the part in words that name the modalities."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.information.atoms import NotCertified
 from mmcore.information.bounds import AccuracyBounds, accuracy_as_printed
 from mmcore.information.interval import interval
@@ -165,7 +165,9 @@ def advise_pair(counts: PairCounts, options: AdviceOptions | None = None, *, see
     drawn, failed = _draws(counts, settings, seed) if n_units > 1 else ([], 0)
     reason = None
     if len(drawn) < max(_FEWEST_DRAWS, settings.n_boot / 2):
-        reason = f"{len(drawn)} of {settings.n_boot} resamples of {n_units} units: the tables are taken as true"
+        reason = (
+            f"{len(drawn)} of {settings.n_boot} resamples of {counted(n_units, 'unit')}: the tables are taken as true"
+        )
         drawn = []
     numbers = dict(zip(_NAMES, raw.numbers.tolist()))
     ends = _safe_ends(raw.numbers, np.array([one.numbers for one in drawn]), settings.level) if drawn else None

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.information.discretise.folds import check_folds, fold_units
 from mmcore.information.encode import Distinct, encode, look
 from mmcore.information.samples import TooFewRows, check_number, codes
@@ -196,7 +196,8 @@ def _n_symbols(
     if max(distinct) <= options.max_clusters and all(n >= cell for n, cell in zip(rows, cells)):
         return first, second
     if min(rows[0], rows[1]) < 2 * n_classes or rows[2] < 4:
-        received = f"{rows[0]} and {rows[1]} labelled rows and {rows[2]} pairs for {n_classes} classes"
+        labelled, pairs = counted(rows[1], "labelled row"), counted(rows[2], "pair")
+        received = f"{rows[0]} and {labelled} and {pairs} for {counted(n_classes, 'class')}"
         remedy = "Collect more rows, or merge classes."
         raise TooFewRows(
             "rows", received, f"{2 * n_classes} labelled rows of each and 4 pairs, for two symbols", remedy

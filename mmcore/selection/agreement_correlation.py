@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.evaluation.interval import check_level
 from mmcore.seeds import stream
 from mmcore.selection.arguments import check_seed, check_whole, number, numbers
@@ -109,9 +109,9 @@ def rank_correlation(
     ends: tuple[float | None, ...] = (None, None, None, None)
     reason, n_undefined = None, 0
     if not np.isfinite(value):
-        reason = f"{len(one)} points, or one of the two is constant: no correlation"
+        reason = f"{counted(len(one), 'point')}, or one of the two is constant: no correlation"
     elif len(members) < 2 or n_boot < 2:
-        reason = f"{len(members)} world and {n_boot} resamples: no interval over worlds"
+        reason = f"{counted(len(members), 'world')} and {counted(n_boot, 'resample')}: no interval over worlds"
     else:
         ends, n_undefined = _intervals(one, other, members, own, method, level, n_boot, seed)
     pooled = float(value) if np.isfinite(value) else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.selection.arguments import check_names
 from mmcore.selection.bank_scores import FIRST, SECOND, BankScores
 from mmcore.selection.rule import LATE_FUSION, UNIMODAL
@@ -64,7 +64,7 @@ def available_models(
         if name not in known:
             left_out[name] = "in the bank, but no method of this installation"
         elif not fits_number(name, len(modalities)):
-            left_out[name] = f"does not take {len(modalities)} modalities"
+            left_out[name] = f"does not take {counted(len(modalities), 'modality')}"
         elif name not in tried:
             left_out[name] = NOT_IN_BANK
         else:

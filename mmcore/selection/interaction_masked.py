@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcore.data import Dataset
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.evaluation.interval import Interval
 from mmcore.explain.shapley import MOST_MODALITIES, Subset
 from mmcore.seeds import stream
@@ -128,7 +128,7 @@ def _players(ds: Dataset, among: Sequence[str] | None) -> tuple[str, ...]:
             raise unknown_name("among", name, ds.modalities)
     if not 2 <= len(names) <= MOST_MODALITIES:
         argument, remedy = "ds" if among is None else "among", "All 2^M subsets are needed; merge or leave out."
-        raise InputError(argument, f"{len(names)} modalities", f"2 to {MOST_MODALITIES}", remedy)
+        raise InputError(argument, counted(len(names), "modality"), f"2 to {MOST_MODALITIES}", remedy)
     return names
 
 

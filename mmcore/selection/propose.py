@@ -130,7 +130,8 @@ def _absent(
     estimate: Mapping[str, Any], names: Sequence[str], refused: Sequence[dict[str, Any]], budget: float | None
 ) -> dict[str, Any]:
     """Nothing was estimated: no verdict, and the baselines decide."""
-    reason = f"none of {len(refused)} pairs could be estimated: {refused[0]['values']['reason']}"
+    which = "the only pair could not" if len(refused) == 1 else f"none of {len(refused)} pairs could"
+    reason = f"{which} be estimated: {refused[0]['values']['reason']}"
     return {
         "dataset": estimate.get("dataset"),
         "verdict": None,

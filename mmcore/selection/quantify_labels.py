@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.information.samples import as_array
 from mmcore.information.sources import Target
 from mmcore.seeds import stream
@@ -86,6 +86,6 @@ def _checked_probabilities(values: NDArray[Any], n_classes: int, name: str) -> N
     fits = table.shape[1] == n_classes and np.isfinite(table).all() and table.min() >= 0.0
     if not fits or np.abs(table.sum(axis=1) - 1.0).max() > _MASS:
         received = f"shape {values.shape} from {table.min():.4g} to {table.max():.4g}"
-        raise InputError(f"predictions['{name}']", received, f"probabilities of {n_classes} classes",
+        raise InputError(f"predictions['{name}']", received, f"probabilities of {counted(n_classes, 'class')}",
                          "Apply the softmax: logits are no probabilities.")  # fmt: skip
     return table

@@ -24,7 +24,8 @@ def reasons_of(one: Ranked, place: int, found: Neighbourhood, *, top: int) -> li
     sentences = [_nearest_sentence(one, found)]
     if len(found.weights) > 1:
         sentences.append(
-            f"Among the first {top} in {100 * one.chosen:.0f} % of {len(found.weights)} draws of the atoms."
+            f"{'The first' if top == 1 else f'Among the first {top}'} in {100 * one.chosen:.0f} % of "
+            f"{len(found.weights)} draws of the atoms."
         )
     if one.tied is not None:
         best, apart, error = one.tied

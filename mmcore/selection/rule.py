@@ -238,7 +238,7 @@ def _unique_beside(best: str, atoms: Mapping[tuple[str, str], Atoms]) -> tuple[s
 
 
 def _bits(value: float) -> str:
-    return f"{value:.3f}"
+    return f"{value:z.3f}"  # no sign before a zero
 
 
 def _with_interval(atom: Atom) -> str:

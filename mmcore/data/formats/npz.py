@@ -20,7 +20,7 @@ from mmcore.data.formats.label_rows import column_of
 from mmcore.data.formats.options import KIND, RATE, UNIT, Option
 from mmcore.data.formats.rows import Modality, build, read_rows
 from mmcore.data.spec import KINDS
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 OPTIONS: tuple[Option, ...] = ()
 MODALITY_KINDS = KINDS
@@ -141,7 +141,7 @@ def _n_rows(arrays: _Arrays, blocks: Mapping[str, Mapping[str, Any]], source: Ma
     for argument, count in counts.items():
         if count != n_rows:
             allowed = f"{n_rows} rows, as {next(iter(counts))}"
-            raise InputError(argument, f"{count} rows", allowed, "Give every array one row a sample.")
+            raise InputError(argument, counted(count, "row"), allowed, "Give every array one row a sample.")
     return n_rows
 
 

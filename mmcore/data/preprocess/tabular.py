@@ -17,7 +17,7 @@ import numpy as np
 from mmcore.data.preprocess.contract import Fitted, Output, Rows
 from mmcore.data.preprocess.scaling import apply_scaling, fit_scaling, groups_scaled_apart, nest, nested, row_groups
 from mmcore.data.ragged import Ragged
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 
 LOG_SKEWNESS = 2.0
 
@@ -144,7 +144,9 @@ def apply_tabular(fitted: Fitted, rows: Rows, options: dict[str, Any]) -> Output
     matrix = table_of(rows)
     if matrix.shape[1] != len(fitted.settings["columns"]):
         allowed = f"{len(fitted.settings['columns'])} columns, as in training"
-        raise InputError(rows.name, f"{matrix.shape[1]} columns", allowed, "Give the same columns in the same order.")
+        raise InputError(
+            rows.name, counted(matrix.shape[1], "column"), allowed, "Give the same columns in the same order."
+        )
     values, columns, record = apply_table(fitted, matrix, row_groups(rows, options["per_group"]))
     return Output(values, "tabular", columns, None, record)
 

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.information.atoms import ATOMS, PID
 from mmcore.information.batch.calibration import calibrate
 from mmcore.information.batch.classifiers import cross_fit, standardised
@@ -194,7 +194,7 @@ def _check(samples: Samples, n_boot: int, n_null: int, options: Options) -> None
     n_groups = None if samples.groups is None else int(samples.groups.max()) + 1
     if n_groups is not None and n_groups < 3:
         allowed = "at least three groups: to train on, to stop on, to score"
-        raise InputError("groups", f"{n_groups} groups", allowed, "Group by a finer unit, or leave groups out.")
+        raise InputError("groups", counted(n_groups, "group"), allowed, "Group by a finer unit, or leave groups out.")
     try:
         torch.zeros(1, device=options.device)
     except (RuntimeError, AssertionError) as error:  # torch built without CUDA raises the second

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.information.samples import TooFewRows, as_array, check_present, codes, features
 
 Float = NDArray[np.float64]
@@ -53,7 +53,7 @@ def target(y: Any) -> tuple[Float, tuple[str, ...]]:
         member, n = codes(array, "y", len(array))
         if n > 2:
             remedy = "Use method='clusters' or 'posteriors', which take classes."
-            raise InputError("y", f"{n} classes", "numbers, or two classes", remedy)
+            raise InputError("y", counted(n, "class"), "numbers, or two classes", remedy)
         array, notes = member, (binary,)
     elif array.ndim == 1 and len(array):
         distinct = len(np.unique(array))
@@ -128,7 +128,7 @@ for example ridge=1e-3.
     third, notes = target(y)
     for argument, block in (("x2", second), ("y", third)):
         if len(block) != len(first):
-            received = f"{len(block)} rows"
+            received = counted(len(block), "row")
             raise InputError(argument, received, f"{len(first)} rows, as x1 has", "Align the rows first.")
     unit = None if groups is None else codes(groups, "groups", len(first))[0]
     sizes = (first.shape[1], second.shape[1], third.shape[1])

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mmcore.errors import InputError
+from mmcore.errors import InputError, counted
 from mmcore.information.entropy import LN2
 from mmcore.information.mutual_information.critics import build_critic, seeded_module
 from mmcore.information.mutual_information.result import MutualInformation
@@ -227,10 +227,12 @@ def split(x: Any, y: Any, conditional: Any, learning: Learning, seed: int) -> tu
     first, second = features(x, "x"), features(y, "y")
     n_rows = len(first)
     if len(second) != n_rows:
-        raise InputError("y", f"{len(second)} rows", f"{n_rows} rows, as x has", "Align the rows first.")
+        raise InputError("y", counted(len(second), "row"), f"{n_rows} rows, as x has", "Align the rows first.")
     if n_rows < 5 * learning.batch_size:
         allowed = f"at least {5 * learning.batch_size}, five batches of {learning.batch_size}"
-        raise InputError("x", f"{n_rows} rows", allowed, "Lower batch_size, or use mutual_information.neighbours.")
+        raise InputError(
+            "x", counted(n_rows, "row"), allowed, "Lower batch_size, or use mutual_information.neighbours."
+        )
     order = stream(seed, "mutual information", "split").permutation(n_rows)
     parts = np.split(order, [round(0.6 * n_rows), round(0.8 * n_rows)])
     first, second = (_standardised(matrix, parts[0]) for matrix in (first, second))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcore.errors import InputError, unknown_name
+from mmcore.errors import InputError, counted, unknown_name
 from mmcore.information.mutual_information.corrections import CORRECTIONS, permuted
 from mmcore.information.mutual_information.result import MutualInformation
 from mmcore.information.resampling import check_draws
@@ -65,7 +65,9 @@ def plug_in(
     counts = count_table(x, y)
     n_rows = int(counts.sum())
     if n_rows < chosen.minimum_rows:
-        raise InputError("x", f"{n_rows} rows", f"at least {chosen.minimum_rows} for '{correction}'", "Collect more.")
+        raise InputError(
+            "x", counted(n_rows, "row"), f"at least {chosen.minimum_rows} for '{correction}'", "Collect more."
+        )
     check_number("level", level, 0.0, 1.0, "Pass for example level=0.95.")
     check_draws(seed, n_boot, n_null)
     check_draws(0, 0, n_draws, names=("n_boot", "n_draws"))
@@ -121,7 +123,7 @@ def _symbols(values: Any, argument: str, n_rows: int | None) -> tuple[Counts, in
     if array.ndim == 2:
         array = np.unique(array, axis=0, return_inverse=True)[1].reshape(-1)
     if n_rows is not None and len(array) != n_rows:
-        raise InputError(argument, f"{len(array)} rows", f"{n_rows} rows, as x has", "Align the rows first.")
+        raise InputError(argument, counted(len(array), "row"), f"{n_rows} rows, as x has", "Align the rows first.")
     return codes(array, argument, len(array))
 
 

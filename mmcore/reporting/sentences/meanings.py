@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmcore.reporting import format as fmt
 from mmcore.reporting.facts import ATOMS, Facts, Pair, Subset
 from mmcore.reporting.figures import reach as reach_figure
 from mmcore.reporting.figures import shapley as shapley_figure
+from mmcore.reporting.parts import LEAST_THAT_COUNTS
 from mmcore.reporting.sentences.answers import losses_of
 
 
@@ -96,20 +97,28 @@ def found_parts(pair: Pair) -> tuple[int, float]:
 
 
 def matrix(facts: Facts) -> str:
-    """Return which pairs are worth a joint model."""
-    joint = [
-        f"{p.first} with {p.second} ({fmt.bits(p.atoms['synergy'].value)})"
-        for p in facts.estimated
-        if p.atoms["synergy"].above_zero
-    ]
+    """Return for which pairs the rule on the parts calls for a joint model, in the words of that rule."""
+    joint = [_with_synergy(pair) for pair in facts.estimated if pair.counts("synergy")]
+    small = [p for p in facts.estimated if p.atoms["synergy"].above_zero and not p.counts("synergy")]
+    level = f"the level that counts ({fmt.bits(LEAST_THAT_COUNTS)}, or what shuffled labels reach where that is more)"
     best = max(facts.alone.items(), key=lambda item: item[1].value, default=None)
     opening = f"{fmt.capital(best[0])} tells most by itself. " if best else ""
     if not joint:
-        return f"{opening}No pair has synergy above zero, so no pair by itself calls for a joint model."
+        text = f"{opening}No pair has synergy above {level}, so none calls for a joint model by itself."
+        return text + (f" Above zero, but not above it: {_few(small)}." if small else "")
     if len(joint) > 3:
-        share = f"{len(joint)} of {len(facts.estimated)} pairs have synergy above zero"
+        share = f"{len(joint)} of {len(facts.estimated)} pairs have synergy above {level}"
         return f"{opening}{share}; most surely {joint_name(facts)}."
-    return f"{opening}Synergy is above zero for {fmt.listing(joint)}: worth a joint model."
+    return f"{opening}Synergy is above {level} for {fmt.listing(joint)}: worth a joint model."
+
+
+def _with_synergy(pair: Pair) -> str:
+    return f"{pair.first} with {pair.second} ({fmt.bits(pair.atoms['synergy'].value)})"
+
+
+def _few(pairs: Sequence[Pair]) -> str:
+    shown = [_with_synergy(pair) for pair in pairs[:3]]
+    return fmt.listing([*shown, f"{len(pairs) - 3} more"] if len(pairs) > 3 else shown)
 
 
 def joint_name(facts: Facts) -> str:

@@ -318,7 +318,7 @@ def test_symbols(entry):
 
 def test_symbols_by_name():
     refused(lambda: pairwise([CODES, CODES], ROWS["y"]), "list", "symbols")
-    refused(lambda: pairwise({"a": CODES}, ROWS["y"]), "1 modalities", "symbols")
+    refused(lambda: pairwise({"a": CODES}, ROWS["y"]), "1 modality", "symbols")
     refused(lambda: o_information_of_rows([CODES, CODES, CODES]), "list", "symbols")
     refused(lambda: pairwise({"a": CODES, "b": CODES}, np.zeros(120)), "one class", "y")
     refused(lambda: pairwise({"a": CODES, "b": CODES}, ROWS["y"], min_rows_per_cell="few"), "few", "min_rows_per_cell")

@@ -239,7 +239,7 @@ def test_bad_input():
     with pytest.raises(InputError, match="explained"):
         model_interaction(good, explained=np.array([0, 0, 1]))
     one = from_arrays({"a": np.eye(2)}, labels=[0, 1], name="one")
-    with pytest.raises(InputError, match="1 modalities"):
+    with pytest.raises(InputError, match="1 modality"):
         masked_outputs(parity, one, np.arange(2))
     with pytest.raises(InputError, match="predict"):
         masked_outputs(lambda ds: np.zeros(1), cube(2), np.arange(4))
