@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -83,15 +85,20 @@ def served(place: Path, *, scheduler: bool) -> Iterator[str]:
     subprocess.run([sys.executable, "-c", program], cwd=project, env=setup, check=True)
     log = (place / "serve.log").open("w")
     serving = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "serve"], cwd=project, env=setup, stdout=log, stderr=log
-    )
+        [sys.executable, "-m", "flows.cli", "serve"], cwd=project, env=setup, stdout=log, stderr=log,
+        start_new_session=True,
+    )  # fmt: skip
     try:
         yield url
     finally:
         serving.terminate()
-        serving.wait(90)
-        stop = "from pathlib import Path; from flows.server import stop_server; stop_server(Path())"
-        subprocess.run([sys.executable, "-c", stop], cwd=project, env=setup, check=True)
+        try:
+            serving.wait(90)
+        finally:  # also where a run under way did not end in time, nothing goes on running
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(serving.pid, signal.SIGKILL)
+            stop = "from pathlib import Path; from flows.server import stop_server; stop_server(Path())"
+            subprocess.run([sys.executable, "-c", stop], cwd=project, env=setup, check=True)
 
 
 def test_minutely_schedule_fires_twice_and_the_second_run_executes_no_stage(tmp_path):
