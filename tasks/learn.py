@@ -31,7 +31,7 @@ CODE = (
     "tasks/learn.py", "tasks/train.py", "tasks/evaluate.py", "tasks/evidence.py", "tasks/noise.py", "tasks/explain.py",
     "tasks/interactions.py",
     "tasks/schemas",
-    "mmcore/__init__.py", "mmcore/errors.py", "mmcore/seeds.py", "mmcore/atomic.py",
+    "mmcore/__init__.py", "mmcore/errors.py", "mmcore/seeds.py", "mmcore/atomic.py", "mmcore/compiling.py",
     "mmcore/data", "mmcore/information", "mmcore/models", "mmcore/objectives", "mmcore/training", "mmcore/evaluation",
     "mmcore/explain", "mmcore/selection",
 )  # fmt: skip
