@@ -19,8 +19,9 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-# Sums may be taken in another order and products contracted; infinities keep their meaning.
-FAST = {"nnan", "nsz", "contract", "reassoc", "arcp"}
+# Sums may be taken in another order and products contracted; infinities and NaN keep their meaning: a loss that is not
+# finite must be seen. Comparisons below are written so that NaN falls into the branch that keeps it.
+FAST = {"nsz", "contract", "reassoc", "arcp"}
 inlined = njit(fastmath=FAST, inline="always", error_model="numpy")
 
 _ONE, _HALF, _LOWEST = np.float32(1.0), np.float32(0.5), np.float32(-126.0)
@@ -43,20 +44,21 @@ def _float_of_bits(context: Any, bits: Any) -> Any:
 
 @inlined
 def exponential(x):  # type: ignore[no-untyped-def]
-    """Return e^x of a float32 below 88; 0 below -87.3, where float32 has no normal number."""
+    """Return e^x of a float32 below 88; 0 below -87.3, where float32 has no normal number; NaN of NaN."""
     y = x * _LOG2_E
-    whole = np.floor(max(y, _LOWEST) + _HALF)
-    r = max(y, _LOWEST) - whole
+    limited = _LOWEST if y < _LOWEST else y
+    whole = np.floor(limited + _HALF)
+    r = limited - whole
     power = _ONE + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-    bits = (np.int32(whole) + np.int32(127)) << np.int32(23)
+    bits = (np.int32(whole if whole == whole else _ZERO) + np.int32(127)) << np.int32(23)
     scaled = power * _float_of_bits(bits)  # type: ignore[call-arg]
-    return scaled if y > _LOWEST else np.float32(0.0)
+    return _ZERO if y <= _LOWEST else scaled
 
 
 @inlined
 def sigmoid(x):  # type: ignore[no-untyped-def]
     """Return 1 / (1 + e^-x) of a float32."""
-    return _ONE / (_ONE + exponential(min(-x, _LARGEST)))
+    return _ONE / (_ONE + exponential(_LARGEST if -x > _LARGEST else -x))
 
 
 @inlined
@@ -65,7 +67,7 @@ def hyperbolic_tangent(x):  # type: ignore[no-untyped-def]
     size = abs(x)
     square = x * x
     near = x + x * square * (_T0 + square * (_T1 + square * (_T2 + square * (_T3 + square * _T4))))
-    far = _ONE - _TWO / (exponential(_TWO * min(size, _SATURATED)) + _ONE)
+    far = _ONE - _TWO / (exponential(_TWO * (_SATURATED if size > _SATURATED else size)) + _ONE)
     return near if size < _NEAR else (far if x > _ZERO else -far)
 
 

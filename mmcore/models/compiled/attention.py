@@ -8,7 +8,8 @@ back makes them again from q, k, the maximum and the sum of each row. Unlike the
 scores of a target lie in cache. Every step is the same for each (batch, head), so these lie side by side, and nothing
 is summed across a vector. `shared`, (1 or targets, sources), says which sources any row sees, the others are passed
 over; `apart`, (blocks, 0 or 1 or targets, sources, 64), which each row sees, where rows differ. What is hidden from a
-row weighs exactly 0 there. The factors 1 / sqrt(c) of q and of dropout of v are taken while rows are copied.
+row weighs exactly 0 there; a row that sees nothing gathers NaN. The factors 1 / sqrt(c) of q and of dropout of v are
+taken while rows are copied.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mmcore.compiling import kept
 from mmcore.models.compiled.arithmetic import FAST, exponential, inlined, key, mixed
 
 LANES = 64
-_ZERO, _ONE, _LOWEST = np.float32(0.0), np.float32(1.0), np.float32(-1e30)
+_ZERO, _ONE, _LOWEST = np.float32(0.0), np.float32(1.0), np.float32(-np.inf)
 Array = NDArray[Any]
 compiled = njit(fastmath=FAST, error_model="numpy", nogil=True)
 
@@ -125,13 +126,13 @@ def thin(x, source, keys, drop):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def gather(q, k, v, rule, block, out, peak, share):  # type: ignore[no-untyped-def]
+def gather(it, rule, block):  # type: ignore[no-untyped-def]
     """Fill what a block's targets gather, the maximum of their scores, and one over the sum of exponentials."""
-    shared, rows = rule.shared, rule.apart.shape[1]
+    q, k, v, shared, rows = it.q[block], it.k[block], it.v[block], rule.shared, rule.apart.shape[1]
     step = min(len(shared) - 1, 1)
     scores = np.empty((len(k), LANES), np.float32)
     for t in range(len(q)):
-        m, z, o = peak[t], share[t], out[t]
+        m, z, o = it.peak[block, t], it.share[block, t], it.out[block, t]
         m[:], z[:], o[:] = _LOWEST, _ZERO, _ZERO
         for s in range(len(k)):
             if shared[step * t, s]:
@@ -139,7 +140,7 @@ def gather(q, k, v, rule, block, out, peak, share):  # type: ignore[no-untyped-d
                 if rows:
                     hide(rule.apart[block, min(t, rows - 1), s], scores[s])
                 for n in range(LANES):
-                    m[n] = max(m[n], scores[s, n])
+                    m[n] = scores[s, n] if scores[s, n] > m[n] else m[n]
         keys = key(rule.seed, np.uint64(block * len(q) + t))
         for s in range(len(k)):
             if shared[step * t, s]:
@@ -158,15 +159,16 @@ def gather(q, k, v, rule, block, out, peak, share):  # type: ignore[no-untyped-d
 
 
 @compiled
-def differentiate(q, k, v, rule, block, out, peak, share, g, dq, dk, dv):  # type: ignore[no-untyped-def]
+def differentiate(it, rule, block, g, dq, dk, dv):  # type: ignore[no-untyped-def]
     """Fill a block's gradients of q, k and v as they lie there, factors included, given that of `out`."""
-    shared, rows = rule.shared, rule.apart.shape[1]
+    q, k, v, shared, rows = it.q[block], it.k[block], it.v[block], rule.shared, rule.apart.shape[1]
     step = min(len(shared) - 1, 1)
     scratch = np.empty((4, LANES), np.float32)
     p, ds, d, less = scratch[0], scratch[1], scratch[2], scratch[3]
     dq[:], dk[:], dv[:] = _ZERO, _ZERO, _ZERO
     for t in range(len(q)):
-        inner(g[t], out[t], d)
+        m, z = it.peak[block, t], it.share[block, t]
+        inner(g[t], it.out[block, t], d)
         keys = key(rule.seed, np.uint64(block * len(q) + t))
         for s in range(len(k)):
             if shared[step * t, s]:
@@ -174,7 +176,7 @@ def differentiate(q, k, v, rule, block, out, peak, share, g, dq, dk, dv):  # typ
                 if rows:
                     hide(rule.apart[block, min(t, rows - 1), s], p)
                 for n in range(LANES):
-                    p[n] = exponential(p[n] - peak[t, n]) * share[t, n]
+                    p[n] = exponential(p[n] - m[n]) * z[n]
                     less[n] = p[n] * d[n]
                 if rule.drop:
                     thin(p, s, keys, rule.drop)
@@ -200,7 +202,7 @@ def define(sources: int) -> tuple[Any, Any, Any]:
             pack(q, scale, block, it.q[block])
             pack(k, _ONE, block, it.k[block])
             pack(v, factor, block, it.v[block])
-            gather(it.q[block], it.k[block], it.v[block], rule, block, it.out[block], it.peak[block], it.share[block])
+            gather(it, rule, block)
             unpack(it.out[block], _ONE, block, out)
 
     def back(g, scale, rule, it, dq, dk, dv, first, last):  # type: ignore[no-untyped-def]
@@ -210,8 +212,7 @@ def define(sources: int) -> tuple[Any, Any, Any]:
         k_, v_ = np.empty_like(it.k[0]), np.empty_like(it.v[0])
         for block in range(first, last):
             pack(g, _ONE, block, g_)
-            q, k, v, out = it.q[block], it.k[block], it.v[block], it.out[block]
-            differentiate(q, k, v, rule, block, out, it.peak[block], it.share[block], g_, q_, k_, v_)
+            differentiate(it, rule, block, g_, q_, k_, v_)
             unpack(q_, scale, block, dq)
             unpack(k_, _ONE, block, dk)
             unpack(v_, factor, block, dv)

@@ -45,7 +45,8 @@ def define(sources: int) -> dict[str, Any]:
         for chunk in range(first, last):
             keys, part, y = key(seed, np.uint64(chunk)), x[chunk * CHUNK :][:CHUNK], out[chunk * CHUNK :][:CHUNK]
             for i in range(len(part)):
-                y[i] = scale * max(part[i], _ZERO) if keeps(i, keys, drop) else _ZERO
+                rectified = _ZERO if part[i] < _ZERO else part[i]
+                y[i] = scale * rectified if keeps(i, keys, drop) else _ZERO
 
     def rectified_back(g, y, scale, out, first, last):  # type: ignore[no-untyped-def]
         _ = sources
@@ -53,7 +54,7 @@ def define(sources: int) -> dict[str, Any]:
             part, result = g[chunk * CHUNK :][:CHUNK], y[chunk * CHUNK :][:CHUNK]
             x = out[chunk * CHUNK :][:CHUNK]
             for i in range(len(part)):
-                x[i] = scale * part[i] if result[i] > _ZERO else _ZERO
+                x[i] = _ZERO if result[i] <= _ZERO else scale * part[i]
 
     def add_dropped(x, added, drop, scale, seed, out, first, last):  # type: ignore[no-untyped-def]
         _ = sources

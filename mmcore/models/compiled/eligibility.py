@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 
-def readable(*tensors: Tensor) -> bool:
-    """Return whether all are float32 on a CPU, and neither traced by torch's compiler nor inside `torch.func`.
+def readable(*tensors: Tensor, dtypes: Sequence[torch.dtype] = (torch.float32,)) -> bool:
+    """Return whether all hold numbers of one of the types in a CPU's memory, and nothing follows them but autograd.
+
+    False inside torch's compiler, `torch.func` and forward-mode differentiation, and for subclasses of tensors.
 
     Example:
         >>> readable(torch.ones(2)), readable(torch.ones(2), torch.ones(2).double())
         (True, False)
     """
-    # torch says of transforms only through this, and their tensors have no memory of their own.
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    # torch says of its transforms only through these two; the tensors inside have no memory of their own.
+    followed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    if followed or torch.compiler.is_compiling():
         return False
-    return all(each.device.type == "cpu" and each.dtype == torch.float32 for each in tensors)
+    return all(type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" and x.dtype in dtypes for x in tensors)

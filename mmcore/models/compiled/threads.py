@@ -18,6 +18,9 @@ def in_parts(loop: Callable[..., None], arguments: tuple[Any, ...], parts: int, 
         arguments, parts: its own; how many there are.
         most_threads: more than these the work is not worth.
 
+    Raises:
+        Exception: the first that a part raised, once all have ended.
+
     Example:
         >>> done = []
         >>> in_parts(lambda name, first, last: done.append((name, first, last)), ("a",), 8, 1)
@@ -25,10 +28,19 @@ def in_parts(loop: Callable[..., None], arguments: tuple[Any, ...], parts: int, 
         [('a', 0, 8)]
     """
     threads = max(1, min(torch.get_num_threads(), parts, most_threads))
-    spans = list(pairwise(parts * cut // threads for cut in range(threads + 1)))
-    others = [threading.Thread(target=loop, args=(*arguments, *span)) for span in spans[1:]]
+    spans, failed = list(pairwise(parts * cut // threads for cut in range(threads + 1))), []
+
+    def run(span: tuple[int, int]) -> None:
+        try:
+            loop(*arguments, *span)
+        except Exception as error:  # whatever it is, the caller gets it
+            failed.append(error)
+
+    others = [threading.Thread(target=run, args=(span,)) for span in spans[1:]]
     for thread in others:
         thread.start()
-    loop(*arguments, *spans[0])
+    run(spans[0])
     for thread in others:
         thread.join()
+    if failed:
+        raise failed[0]

@@ -26,14 +26,15 @@ from mmcore.models.encoders.compiled_recurrence import states_before, step_start
 
 def _by_torch(kind: str, ctx: Any, gradient: Tensor) -> list[Tensor | None]:
     """Return the gradients as torch makes them, themselves with a graph."""
-    inputs = ctx.saved_tensors[:5]
-    data, _, recurrent, *_ = inputs
+    data, _, recurrent, *_ = ctx.saved_tensors
     zeros, sizes = data.new_zeros(1, ctx.sizes[0], recurrent.shape[1]), torch.tensor(ctx.sizes)
     with torch.enable_grad():
+        # Views: where one input is made from another, each is to have its own part of the gradient.
+        inputs = [each.view_as(each) for each in ctx.saved_tensors[:5]]
         if kind == "gru":
-            out = torch.gru(data, sizes, zeros, inputs[1:], True, 1, 0.0, False, False)[0]
+            out = torch.gru(inputs[0], sizes, zeros, inputs[1:], True, 1, 0.0, False, False)[0]
         else:
-            out = torch.lstm(data, sizes, (zeros, zeros), inputs[1:], True, 1, 0.0, False, False)[0]
+            out = torch.lstm(inputs[0], sizes, (zeros, zeros), inputs[1:], True, 1, 0.0, False, False)[0]
     wanted = [each for each, needed in zip(inputs, ctx.needs_input_grad) if needed]
     found = iter(torch.autograd.grad(out, wanted, gradient, create_graph=True))
     return [next(found) if needed else None for needed in ctx.needs_input_grad[:5]]

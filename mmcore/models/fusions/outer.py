@@ -93,7 +93,8 @@ def outer(first: Float[Tensor, "batch m"], second: Float[Tensor, "batch n"]) -> 
     # Under autocast one may be of lower precision than the other; the batched products want one dtype.
     dtype = torch.promote_types(first.dtype, second.dtype)
     first, second = first.to(dtype), second.to(dtype)
-    compiled = len(first) * first.shape[1] * second.shape[1] >= _MANY_ENTRIES and readable(first, second)
+    many = len(first) == len(second) and len(first) * first.shape[1] * second.shape[1] >= _MANY_ENTRIES
+    compiled = many and readable(first, second)
     return (_CompiledOuter if compiled else _Outer).apply(first, second).flatten(1)
 
 

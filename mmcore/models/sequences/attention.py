@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from mmcore.errors import InputError
 from mmcore.models.sequences.compiled_attention import compiled_attention, equations, fits
-from mmcore.models.sequences.dropout import add_dropout, factors, relu_dropout
+from mmcore.models.sequences.dropout import add_dropout, relu_dropout
 
 # Up to this many scores (8 MB of float32), all of them at once cost little memory.
 _FEW_SCORES = 1 << 21
@@ -92,12 +92,11 @@ def attend(
         >>> attend(one, one, one).shape
         torch.Size([1, 2, 3])
     """
-    if fits(queries, keys):
+    if fits(queries, keys, values):
         gathered = compiled_attention(queries, keys, values, mask, rate)
     elif queries.device.type == "cpu" and (rate or _few_scores(queries, keys)) and not torch.compiler.is_compiling():
         # torch draws its dropout one number at a time there, and its fused kernel has no second derivative.
-        kept = factors(queries.new_empty(*queries.shape[:3], keys.shape[2]), rate) if rate else None
-        gathered = equations(queries, keys, values, mask, kept)
+        gathered = equations(queries, keys, values, mask, rate=rate)
     else:
         # torch's fused kernels want channels last; this is a copy only on a CPU.
         q, k, v = (each if each.stride(-1) == 1 else each.contiguous() for each in (queries, keys, values))

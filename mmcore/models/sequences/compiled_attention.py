@@ -3,7 +3,7 @@
     w = softmax(q k^T / sqrt(c) + mask),  p = w * keep / (1 - rate),  out = p v
 
 Reference: Vaswani et al. 2017, Attention Is All You Need; the loops and their way back are in
-`mmcore.models.compiled.attention`, and keep no scores: memory grows with the number of steps, not with its square.
+`mmcore.models.compiled.attention`, and keep no scores; a mask that differs by row is kept as a byte a score.
 Why not torch's fused kernel: on a CPU torch 2.13 has none with dropout, and with few channels a head it spends most of
 its time outside its products. A source that no row sees costs nothing: under a causal mask half of the scores.
 Dropped weights are decided by 32 bits each, from one draw of torch's global generator a call; the rate is rounded to
@@ -20,8 +20,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmcore.errors import InputError
+from mmcore.models.compiled.eligibility import readable
 from mmcore.models.compiled.threads import in_parts
-from mmcore.models.sequences.dropout import drawn_seed, level
+from mmcore.models.sequences.dropout import drawn_seed, dropout, level
 
 # Beyond these the steps apart are as quick or quicker (measured for 4 to 64 channels and 16 to 300 steps): products at
 # the machine's full rate from about 12 channels; keys and values of 64 rows that leave a core's cache of a megabyte;
@@ -32,31 +33,37 @@ _LANES = 64
 _SCORES_A_THREAD = 1 << 18
 
 
-def fits(queries: Tensor, keys: Tensor) -> bool:
+def fits(queries: Tensor, keys: Tensor, values: Tensor) -> bool:
     """Return whether `compiled_attention` takes these and is the quickest way.
 
     Example:
         >>> few, wide = torch.ones(8, 8, 2, 5), torch.ones(8, 8, 2, 64)
-        >>> fits(few, few), fits(wide, wide), fits(few.double(), few), fits(few[:1], few[:1])
+        >>> fits(few, few, few), fits(wide, wide, wide), fits(few, few, few.double()), fits(*[few[:1]] * 3)
         (True, False, False, False)
     """
     batch, heads, _, channels = queries.shape
     rows, numbers = batch * heads, keys.shape[2] * max(channels, 1)
     filled = rows / (-(-rows // _LANES) * _LANES) if rows else 0.0
-    single = torch.promote_types(queries.dtype, torch.float32) == torch.float32
     few = channels <= _MOST_CHANNELS and 0 < numbers <= _MOST_NUMBERS and filled >= _LEAST_FILLED
-    return queries.device.type == "cpu" and single and few and not torch.compiler.is_compiling()
+    return few and readable(queries, keys, values, dtypes=(torch.float32, torch.bfloat16, torch.float16))
 
 
 def equations(
-    queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, factors: Tensor | None = None
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    *,
+    factors: Tensor | None = None,
+    rate: float = 0.0,
 ) -> Float[Tensor, "batch heads targets channels"]:
-    """Return attention by the equations as they stand; `factors` multiply the weights."""
+    """Return attention by the equations as they stand; weights are multiplied by `factors`, then dropped at a rate."""
     scores = torch.matmul(queries * queries.shape[-1] ** -0.5, keys.transpose(2, 3))
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
     weights = torch.softmax(scores, -1)
-    return torch.matmul(weights if factors is None else weights * factors, values)
+    weights = weights if factors is None else weights * factors
+    return torch.matmul(dropout(weights, rate, training=True), values)
 
 
 def _rule(mask: Tensor | None, queries: Tensor, keys: Tensor, rate: float) -> Any:
@@ -131,11 +138,30 @@ def _factors(rule: Any, blocks: int, queries: Tensor, keys: Tensor) -> Float[Ten
 
 def _twice(inputs: list[Tensor], mask: Tensor | None, rule: Any, blocks: int, gradient: Tensor) -> list[Tensor | None]:
     """Return the gradients as functions that can be differentiated again."""
+    inputs = [each.view_as(each) for each in inputs]  # one tensor may be several of them
     asked = [each for each in inputs if each.requires_grad]
     factors = _factors(rule, blocks, inputs[0], inputs[1]) if rule.drop else None
-    out = equations(inputs[0], inputs[1], inputs[2], mask, factors)
+    out = equations(inputs[0], inputs[1], inputs[2], mask, factors=factors)
     found = iter(torch.autograd.grad(out, asked, gradient, create_graph=True))
     return [next(found) if each.requires_grad else None for each in inputs]
+
+
+def _check(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> None:
+    """Raise InputError for what the loops, which check nothing, would read beyond its end."""
+    together = queries.shape[:2] == keys.shape[:2] == values.shape[:2] and queries.shape[3] == keys.shape[3] > 0
+    if not together or keys.shape[2] != values.shape[2] or min(keys.numel(), values.numel()) == 0:
+        shapes = tuple(tuple(each.shape) for each in (queries, keys, values))
+        raise InputError(
+            "queries, keys, values", shapes, "one batch, heads, channels, number of sources", "Align them."
+        )
+    if mask is not None:
+        batch, targets, sources = len(queries), queries.shape[2], keys.shape[2]
+        allowed_sizes = ((1, batch), (1,), (1, targets), (sources,))
+        right = mask.dim() == 4 and mask.dtype == torch.bool and mask.device == queries.device
+        if not right or any(size not in sizes for size, sizes in zip(mask.shape, allowed_sizes)):
+            received = f"{mask.dtype} of shape {tuple(mask.shape)}"
+            allowed = f"booleans of shape (1 or {batch}, 1, 1 or {targets}, {sources})"
+            raise InputError("mask", received, allowed, "True is where a source is seen; heads have one mask.")
 
 
 def compiled_attention(
@@ -149,20 +175,18 @@ def compiled_attention(
 
     Args:
         queries, keys, values: such that `fits`; what is of less than float32 precision is computed in float32.
-        mask: True where a source is seen; at least one must be, for every target.
+        mask: True where a source is seen; a target that sees none gathers NaN.
         rate: dropout of the weights.
 
     Raises:
-        InputError: for shapes that do not go together.
+        InputError: for shapes that do not go together, or a rate outside [0, 1).
 
     Example:
         >>> one = torch.ones(1, 1, 2, 3)
         >>> compiled_attention(one, one, 2 * one).tolist()
         [[[[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]]]
     """
-    if not queries.shape[:2] == keys.shape[:2] == values.shape[:2] or keys.shape[2] != values.shape[2]:
-        shapes = tuple(tuple(each.shape) for each in (queries, keys, values))
-        raise InputError("queries, keys, values", shapes, "one batch, heads and number of sources", "Align them.")
+    _check(queries, keys, values, mask)
     q, k, v = (each.to(torch.float32) for each in (queries, keys, values))
     with torch.autocast("cpu", enabled=False):
         return _Compiled.apply(q, k, v, mask, rate).to(values.dtype)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmcore.errors import InputError
+from mmcore.models.compiled.eligibility import readable
 
 _LEVELS = 1 << 32
 # Units below which a second thread costs more than it saves.
@@ -48,11 +49,14 @@ def drawn_seed() -> np.uint64:
 def level(rate: float) -> int:
     """Return below which of 2^32 levels a unit is dropped.
 
+    Raises:
+        InputError: for a rate outside [0, 1).
+
     Example:
         >>> level(0.5) == 2**31
         True
     """
-    return min(round(rate * _LEVELS), _LEVELS - 1)
+    return min(round(check_rate("rate", rate) * _LEVELS), _LEVELS - 1)
 
 
 def scale(rate: float) -> float:
@@ -72,7 +76,8 @@ def _run(name: str, *arguments: Any, out: Tensor) -> Tensor:
     from mmcore.models.compiled.threads import in_parts
 
     flat = (
-        each.detach().reshape(-1).numpy() if isinstance(each, Tensor) else each for each in (*arguments, out.view(-1))
+        each.detach().contiguous().view(-1).numpy() if isinstance(each, Tensor) else each
+        for each in (*arguments, out.view(-1))
     )
     in_parts(dropout_loops()[name], tuple(flat), -(-out.numel() // CHUNK), out.numel() // _UNITS_A_THREAD)
     return out
@@ -89,13 +94,13 @@ def factors(x: Tensor, rate: float, seed: np.uint64 | None = None) -> Tensor:
         >>> factors(torch.zeros(2), 0.0).tolist()
         [1.0, 1.0]
     """
-    ones = torch.ones(x.shape, dtype=torch.float32)
+    ones = torch.ones(x.shape, dtype=torch.float32, device=x.device)
     kept = _run("drop", ones, level(rate), np.float32(1.0), drawn_seed() if seed is None else seed, out=ones)
     return kept.to(x.dtype).mul_(scale(rate))
 
 
 def _empty(x: Tensor) -> Tensor:
-    return torch.empty(x.shape, dtype=x.dtype)  # contiguous
+    return x.new_empty(x.shape)  # contiguous
 
 
 class _AddDropout(torch.autograd.Function):
@@ -143,12 +148,9 @@ class _ReluDropout(torch.autograd.Function):
         return _run("rectified_back", g, y, np.float32(ctx.scale), out=_empty(g)), None
 
 
-def _elsewhere(x: Tensor) -> bool:
-    return x.device.type != "cpu" or torch.compiler.is_compiling()
-
-
 def _plain(x: Tensor, rate: float) -> Tensor:
-    return functional.dropout(x, rate, True) if _elsewhere(x) else x * factors(x, rate)
+    drawn = readable(x, dtypes=(torch.float32, torch.float64, torch.bfloat16, torch.float16))
+    return x * factors(x, rate) if drawn else functional.dropout(x, check_rate("rate", rate), True)
 
 
 def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -160,7 +162,7 @@ def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """
     if not training or rate == 0.0:
         return x
-    if _elsewhere(x) or x.dtype != torch.float32:
+    if not readable(x):
         return _plain(x, rate)
     return _AddDropout.apply(None, x, rate)
 
@@ -174,7 +176,7 @@ def add_dropout(x: Tensor, added: Tensor, rate: float, training: bool) -> Tensor
     """
     if not training or rate == 0.0:
         return x + added
-    if _elsewhere(x) or not x.dtype == added.dtype == torch.float32 or x.shape != added.shape:
+    if not readable(x, added) or x.shape != added.shape:
         return x + _plain(added, rate)
     return _AddDropout.apply(x, added, rate)
 
@@ -188,6 +190,6 @@ def relu_dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """
     if not training or rate == 0.0:
         return torch.relu(x)
-    if _elsewhere(x) or x.dtype != torch.float32:
+    if not readable(x):
         return _plain(torch.relu(x), rate)
     return _ReluDropout.apply(x, rate)

@@ -71,3 +71,42 @@ def test_a_gru_in_single_precision_has_the_states_and_gradients_of_torchs_in_dou
     theirs = torch.autograd.grad(expected, (data, *network.parameters()), weight)
     for ours, exact in zip(torch.autograd.grad(found, single, weight.float()), theirs):
         assert torch.allclose(ours.double(), exact, atol=2e-4 * float(exact.abs().max()) + 1e-7)
+
+
+def test_what_is_not_a_number_stays_so():
+    x = np.array([np.nan, 1.0, np.nan] * 40, np.float32)
+    for function in (EXPONENTIAL, SIGMOID, TANGENT):
+        assert np.array_equal(np.isnan(function(x)), np.isnan(x))
+
+
+@pytest.mark.parametrize("hidden", [1, 3, 8, 70])
+@pytest.mark.parametrize("gate", ["r", "z", "n"])
+def test_a_weight_that_is_not_a_number_shows_in_states_and_gradients(hidden, gate):
+    torch.manual_seed(0)
+    network = nn.GRU(2, hidden)
+    network.bias_hh_l0.data["rzn".index(gate) * hidden] = torch.nan
+    single = [each.detach().requires_grad_() for each in network.parameters()]
+    data, sizes = torch.randn(11, 2), [4, 3, 2, 2]
+    found = GruLayer.apply(data, *single, sizes)
+    expected = network(nn.utils.rnn.PackedSequence(data, torch.tensor(sizes)))[0].data
+    assert found.grad_fn.compiled and expected.isnan().any()
+    assert torch.equal(found.isnan(), expected.isnan())
+    assert any(each.isnan().any() for each in torch.autograd.grad(found.sum(), single))
+
+
+def test_a_gru_read_twice_with_the_same_weights_has_the_gradient_of_both():
+    torch.manual_seed(0)
+    network = nn.GRU(3, 3)
+    exact = nn.GRU(3, 3).double()
+    exact.load_state_dict(network.state_dict())
+    data, found = torch.randn(6, 3), []
+    for one, x in ((network, data), (exact, data.double())):
+        out = x
+        for _ in range(2):
+            if one is network:
+                out = GruLayer.apply(out, *one.parameters(), [2, 2, 2])
+            else:
+                out = one(nn.utils.rnn.PackedSequence(out, torch.tensor([2, 2, 2])))[0].data
+        found.append(torch.autograd.grad(out.sin().sum(), list(one.parameters()), create_graph=True))
+    for ours, theirs in zip(*found):
+        assert torch.allclose(ours.double(), theirs, atol=1e-5)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from mmcore.errors import InputError
 from mmcore.models.sequences import compiled_attention as module
 from mmcore.models.sequences.attention import attend
 from mmcore.models.sequences.compiled_attention import compiled_attention, equations, fits
@@ -69,7 +70,7 @@ def test_gradients_with_dropout_are_those_of_the_equations_with_the_same_weights
     factors = module._factors(rule, -(-batch * heads // 64), inputs[0], inputs[1])
     assert factors.unique().tolist() == pytest.approx([0.0, 1 / 0.6])
     exact = [each.detach().double().requires_grad_() for each in inputs]
-    expected = equations(*exact, mask, factors.double())
+    expected = equations(*exact, mask, factors=factors.double())
     for ours, theirs in zip(
         (out, *torch.autograd.grad(out.sin().sum(), inputs)),
         (expected, *torch.autograd.grad(expected.sin().sum(), exact)),
@@ -87,7 +88,7 @@ def test_second_derivatives_are_those_of_the_equations(rate):
     torch.manual_seed(3)
     factors = module._factors(module._rule(mask, *inputs[:2], rate), 1, *inputs[:2]).double() if rate else None
     exact = [each.detach().double().requires_grad_() for each in inputs]
-    expected = torch.autograd.grad(equations(*exact, mask, factors).sin().sum(), exact, create_graph=True)
+    expected = torch.autograd.grad(equations(*exact, mask, factors=factors).sin().sum(), exact, create_graph=True)
     twice = torch.autograd.grad(sum(each.square().sum() for each in expected), exact)
     for ours, theirs in zip((*first, *second), (*expected, *twice)):
         assert torch.allclose(ours.double(), theirs, atol=1e-4)
@@ -140,13 +141,94 @@ def test_low_precision_is_computed_in_full_and_comes_back_low():
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 def test_in_double_precision_attention_has_the_derivatives_of_finite_differences(rate):
     inputs, mask = _inputs(dtype=torch.float64), _mask("both")
-    assert not fits(inputs[0], inputs[1])
+    assert not fits(*inputs)
 
     def run(*inputs):
         torch.manual_seed(1)  # the same units are dropped each time
         return attend(*inputs, mask, rate)
 
     assert torch.autograd.gradcheck(run, inputs)
+
+
+def _bad(which):
+    one = torch.ones(64, 1, 3, 2)
+    ones = {
+        "channels of keys": ((one, torch.ones(64, 1, 3, 400), one), None),
+        "batch": ((one, one[:5], one), None),
+        "heads": ((one, one.expand(-1, 2, -1, -1), one), None),
+        "number of values": ((one, one, torch.ones(64, 1, 4, 2)), None),
+        "no source": ((one, one[:, :, :0], one[:, :, :0]), None),
+        "sources of the mask": ((one, one, one), torch.ones(1, 1, 3, 1, dtype=torch.bool)),
+        "targets of the mask": ((one, one, one), torch.ones(1, 1, 2, 3, dtype=torch.bool)),
+        "a mask a head": ((one.expand(-1, 2, -1, -1),) * 3, torch.ones(1, 2, 3, 3, dtype=torch.bool)),
+        "numbers to add": ((one, one, one), torch.zeros(1, 1, 3, 3)),
+        "axes of the mask": ((one, one, one), torch.ones(3, 3, dtype=torch.bool)),
+    }
+    return ones[which]
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        *("channels of keys", "batch", "heads", "number of values", "no source", "sources of the mask"),
+        *("targets of the mask", "a mask a head", "numbers to add", "axes of the mask"),
+    ],
+)
+def test_what_the_loops_would_read_beyond_its_end_is_refused(which):
+    inputs, mask = _bad(which)
+    with pytest.raises(InputError, match="mask" if "mask" in which or which == "numbers to add" else "queries"):
+        compiled_attention(*inputs, mask)
+
+
+def test_a_rate_that_is_none_is_refused():
+    inputs = _inputs()
+    for rate in (-0.5, 1.0, float("nan")):
+        with pytest.raises(InputError, match="rate"):
+            compiled_attention(*inputs, None, rate)
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_what_is_not_a_number_is_not_lost(which):
+    inputs = [each.detach() for each in _inputs(64, 1)]
+    inputs[which][5, 0, 0, 0] = torch.nan
+    found, expected = compiled_attention(*inputs), equations(*inputs, None)
+    assert torch.equal(found.isnan(), expected.isnan())
+    assert expected.isnan().any()
+    inputs = [each.requires_grad_() for each in inputs]
+    ways = [torch.autograd.grad(out.sum(), inputs) for out in (compiled_attention(*inputs), equations(*inputs, None))]
+    for ours, theirs in zip(*ways):
+        assert (ours.isnan() | ~theirs.isnan()).all()
+
+
+def test_a_row_that_sees_nothing_gathers_nothing_that_looks_like_a_number():
+    inputs, mask = _inputs(), _mask("lengths").clone()
+    mask[2] = False
+    found, expected = compiled_attention(*inputs, mask), equations(*inputs, mask)
+    assert torch.equal(found.isnan(), expected.isnan()) and found[2].isnan().all()
+
+
+def test_a_hidden_score_weighs_nothing_however_low_the_others_are():
+    queries, keys = torch.full((64, 1, 1, 1), 1e16), torch.tensor([-1e16, 1.0]).view(1, 1, 2, 1).repeat(64, 1, 1, 1)
+    values = torch.tensor([1.0, 7.0]).view(1, 1, 2, 1).repeat(64, 1, 1, 1)
+    mask = torch.tensor([True, False]).expand(64, 1, 1, 2)
+    assert torch.equal(compiled_attention(queries, keys, values, mask), torch.ones(64, 1, 1, 1))
+
+
+def test_one_tensor_in_several_places_has_its_gradient_once():
+    x = torch.randn(64, 1, 4, 3, requires_grad=True)
+    exact = x.detach().double().requires_grad_()
+    (found,) = torch.autograd.grad(compiled_attention(x, x * 1, 2 * x).sin().sum(), x, create_graph=True)
+    (expected,) = torch.autograd.grad(equations(exact, exact, 2 * exact, None).sin().sum(), exact, create_graph=True)
+    assert torch.allclose(found.double(), expected, atol=1e-5)
+    twice = [torch.autograd.grad(g.square().sum(), y)[0] for g, y in ((found, x), (expected, exact))]
+    assert torch.allclose(twice[0].double(), twice[1], atol=1e-3)
+
+
+def test_transforms_of_functions_go_by_the_equations():
+    queries, keys, values = (each.detach() for each in _inputs(64, 1))
+    plain = torch.func.grad(lambda q: attend(q, keys, values).sum())(queries)
+    x = queries.clone().requires_grad_()
+    assert torch.allclose(plain, torch.autograd.grad(attend(x, keys, values).sum(), x)[0], atol=1e-6)
 
 
 def test_scores_are_not_kept_for_the_way_back():

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from mmcore.errors import InputError
+from mmcore.models.compiled.threads import in_parts
 from mmcore.models.sequences import dropout as module
 from mmcore.models.sequences.dropout import add_dropout, dropout, factors, relu_dropout
 
@@ -88,3 +90,58 @@ def test_nothing_changes_outside_training_or_at_rate_zero():
 
 def test_of_empty_tensors_nothing_is_asked():
     assert dropout(torch.empty(0, 3), 0.5, True).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [lambda x: x[:, ::2], lambda x: x[:, 0], lambda x: x[:1, :1].expand(4, 8), lambda x: x.t(), lambda x: x[1:]],
+)
+def test_every_layout_in_memory_is_read(lie):
+    x = lie(torch.randn(6, 8, requires_grad=True))
+    for run in (
+        lambda x: dropout(x, 0.5, True),
+        lambda x: relu_dropout(x, 0.5, True),
+        lambda x: add_dropout(x, x, 0.5, True),
+    ):
+        torch.manual_seed(0)
+        found = run(x)
+        torch.manual_seed(0)
+        assert torch.equal(found, run(x.contiguous()))
+        assert torch.isfinite(torch.autograd.grad(found.sum(), x)[0]).all()  # a gradient that is one number, expanded
+
+
+def test_what_is_not_a_number_is_not_lost():
+    x = torch.full((N,), torch.nan)
+    for out in (dropout(x, 0.5, True), relu_dropout(x, 0.5, True), add_dropout(torch.zeros(N), x, 0.5, True)):
+        assert abs(out.isnan().double().mean().item() - 0.5) < 0.01
+    y = torch.ones(N, requires_grad=True)
+    (gradient,) = torch.autograd.grad(relu_dropout(y, 0.5, True), y, x)
+    assert abs(gradient.isnan().double().mean().item() - 0.5) < 0.01
+
+
+@pytest.mark.parametrize("rate", [-0.5, 1.0, 2.0])
+def test_a_rate_that_is_none_is_refused(rate):
+    for run in (dropout, relu_dropout):
+        with pytest.raises(InputError, match="rate"):
+            run(torch.ones(3), rate, True)
+
+
+def test_transforms_of_functions_go_through_torch():
+    x = torch.ones(5)
+    gradient = torch.func.grad(lambda y: dropout(y, 0.5, True).sum())(x)
+    assert set(gradient.tolist()) <= {0.0, 2.0}
+
+
+def test_what_a_thread_raises_reaches_the_caller():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    def loop(first, last):
+        if first:
+            raise MemoryError("no room")
+
+    try:
+        with pytest.raises(MemoryError, match="no room"):
+            in_parts(loop, (), 8, 2)
+    finally:
+        torch.set_num_threads(before)

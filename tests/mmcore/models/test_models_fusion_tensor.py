@@ -277,3 +277,14 @@ def test_large_outer_products_work_inside_transforms_of_functions():
     first, second = torch.randn(4, 2, 300), torch.randn(4, 2, 300)
     found = torch.func.vmap(outer)(first, second)
     assert torch.equal(found, torch.stack([outer(a, b) for a, b in zip(first, second)]))
+
+
+def test_vectors_of_one_row_are_spread_over_the_batch_however_large():
+    first, second = torch.randn(64, 64), torch.randn(1, 64)
+    assert torch.equal(outer(first, second), outer(first, second.expand(64, -1)))
+
+
+def test_what_is_not_a_number_is_not_lost_in_large_products():
+    first, second = torch.randn(8, 100), torch.randn(8, 200)
+    first[3, 7] = torch.nan
+    assert outer(first, second).isnan().sum() == 200
