@@ -172,7 +172,9 @@ CALLS = {
 }  # fmt: skip
 NAMED_AS = {"prediction": "predictions", "worlds": "x, y, worlds"}
 ROWS_OF_TABLES = [
-    pytest.param(call, argument, value, id=f"{name}-{argument}-{str(value)[:30]}")
+    pytest.param(
+        call, argument, value, id=f"{name}-{argument}-{type(value).__name__ if callable(value) else str(value)[:30]}"
+    )
     for name, (call, rows) in CALLS.items()
     for argument, values in rows
     for value in values
