@@ -21,9 +21,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mmcore.compiling import kept
+from mmcore.models.compiled import LANES
 from mmcore.models.compiled.arithmetic import FAST, exponential, inlined, key, mixed
 
-LANES = 64
 _ZERO, _ONE, _LOWEST = np.float32(0.0), np.float32(1.0), np.float32(-np.inf)
 Array = NDArray[Any]
 compiled = njit(fastmath=FAST, error_model="numpy", nogil=True)
@@ -196,6 +196,7 @@ def define(sources: int) -> tuple[Any, Any, Any]:
     """
 
     def there(q, k, v, scale, rule, it, out, first, last):  # type: ignore[no-untyped-def]
+        """Fill `it`, and `out` with what targets gather."""
         _ = sources  # numba keys its cache by what a function closes over
         factor = np.float32(4294967296.0 / (4294967296.0 - rule.drop))
         for block in range(first, last):
@@ -206,6 +207,7 @@ def define(sources: int) -> tuple[Any, Any, Any]:
             unpack(it.out[block], _ONE, block, out)
 
     def back(g, scale, rule, it, dq, dk, dv, first, last):  # type: ignore[no-untyped-def]
+        """Fill the gradients of q, k and v, given that of `out`."""
         _ = sources
         factor = np.float32(4294967296.0 / (4294967296.0 - rule.drop))
         g_, q_ = np.empty_like(it.out[0]), np.empty_like(it.q[0])
@@ -218,6 +220,7 @@ def define(sources: int) -> tuple[Any, Any, Any]:
             unpack(v_, factor, block, dv)
 
     def keeping(rule, weights, first, last):  # type: ignore[no-untyped-def]
+        """Set to zero the entries of (blocks, targets, sources, 64) that the way there drops."""
         _ = sources
         for block in range(first, last):
             for t in range(weights.shape[1]):

@@ -34,6 +34,7 @@ def define(sources: int) -> dict[str, Any]:
     """
 
     def drop(x, drop, scale, seed, out, first, last):  # type: ignore[no-untyped-def]
+        """Fill `out` with kept units, scaled."""
         _ = sources  # numba keys its cache by what a function closes over
         for chunk in range(first, last):
             keys, part, y = key(seed, np.uint64(chunk)), x[chunk * CHUNK :][:CHUNK], out[chunk * CHUNK :][:CHUNK]
@@ -41,6 +42,7 @@ def define(sources: int) -> dict[str, Any]:
                 y[i] = scale * part[i] if keeps(i, keys, drop) else _ZERO
 
     def drop_rectified(x, drop, scale, seed, out, first, last):  # type: ignore[no-untyped-def]
+        """Fill `out` with kept units, rectified and scaled."""
         _ = sources
         for chunk in range(first, last):
             keys, part, y = key(seed, np.uint64(chunk)), x[chunk * CHUNK :][:CHUNK], out[chunk * CHUNK :][:CHUNK]
@@ -49,6 +51,7 @@ def define(sources: int) -> dict[str, Any]:
                 y[i] = scale * rectified if keeps(i, keys, drop) else _ZERO
 
     def rectified_back(g, y, scale, out, first, last):  # type: ignore[no-untyped-def]
+        """Fill `out` with the scaled gradient where the result `y` is not 0."""
         _ = sources
         for chunk in range(first, last):
             part, result = g[chunk * CHUNK :][:CHUNK], y[chunk * CHUNK :][:CHUNK]
@@ -57,6 +60,7 @@ def define(sources: int) -> dict[str, Any]:
                 x[i] = _ZERO if result[i] <= _ZERO else scale * part[i]
 
     def add_dropped(x, added, drop, scale, seed, out, first, last):  # type: ignore[no-untyped-def]
+        """Fill `out` with x and the kept units of `added`, scaled."""
         _ = sources
         for chunk in range(first, last):
             keys, y = key(seed, np.uint64(chunk)), out[chunk * CHUNK :][:CHUNK]

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from mmcore import compiling
-from mmcore.models.compiled import arithmetic, attention, dropout, products, recurrence
+from mmcore.models.compiled import LANES, arithmetic, attention, dropout, products, recurrence
 
 
 @cache
@@ -24,7 +25,7 @@ def attention_loops() -> tuple[Any, Any, Any]:
     """
     it = attention.blocks((1, 1, 1, 1), (1, 1, 1, 1))
     rows = np.empty((2, 2, 2, 2), np.float32)[:, ::2, :, ::2]  # of any layout
-    rule = attention.Rule(np.ones((1, 1), np.uint8), np.ones((1, 0, 1, attention.LANES), np.uint8), 0, np.uint64(0))
+    rule = attention.Rule(np.ones((1, 1), np.uint8), np.ones((1, 0, 1, LANES), np.uint8), 0, np.uint64(0))
     scale, first, last = np.float32(1.0), 0, 1
     samples = (
         (rows, rows, rows, scale, rule, it, rows, first, last),
@@ -33,6 +34,13 @@ def attention_loops() -> tuple[Any, Any, Any]:
     )
     loops = attention.define(compiling.sources((arithmetic, attention)))
     compiling.compile_for(zip(loops, samples), "loops of attention", 10)
+    return loops
+
+
+def _compiled(module: Any, samples: Mapping[str, Sequence[Any]], what: str, seconds: int) -> dict[str, Any]:
+    """Return the module's functions by name, compiled for their samples."""
+    loops: dict[str, Any] = module.define(compiling.sources((arithmetic, module)))
+    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], f"loops of {what}", seconds)
     return loops
 
 
@@ -51,9 +59,7 @@ def dropout_loops() -> dict[str, Any]:
         "rectified_back": (x, x, scale, x, 0, 1),
         "add_dropped": (x, x, level, scale, seed, x, 0, 1),
     }
-    loops = dropout.define(compiling.sources((arithmetic, dropout)))
-    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], "loops of dropout", 4)
-    return loops
+    return _compiled(dropout, samples, "dropout", 4)
 
 
 @cache
@@ -66,9 +72,7 @@ def product_loops() -> dict[str, Any]:
     """
     two, three = np.empty((1, 1), np.float32), np.empty((1, 1, 1), np.float32)
     samples = {"outer": (two, two, three, 0, 1), "outer_back": (two, two, three, two, two, 0, 1)}
-    loops = products.define(compiling.sources((arithmetic, products)))
-    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], "loops of products", 3)
-    return loops
+    return _compiled(products, samples, "products", 3)
 
 
 @cache
@@ -81,9 +85,7 @@ def recurrence_loops() -> dict[str, Any]:
     """
     x = np.empty((1, 1), np.float32)
     samples = {"gru_step": (x, x, x, 0, 1, 0), "gru_step_back": (x, x, x, x, x, 0, 1, 0), "gru_input": (x, x, x)}
-    loops = recurrence.define(compiling.sources((arithmetic, recurrence)))
-    compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], "loops of recurrence", 5)
-    return loops
+    return _compiled(recurrence, samples, "recurrence", 5)
 
 
 if __name__ == "__main__":

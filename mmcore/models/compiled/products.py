@@ -25,6 +25,7 @@ def define(sources: int) -> dict[str, Any]:
     """
 
     def outer(a, b, out, first, last):  # type: ignore[no-untyped-def]
+        """Fill `out` with the product of each row."""
         _ = sources  # numba keys its cache by what a function closes over
         for row in range(first, last):
             y = b[row]
@@ -34,6 +35,7 @@ def define(sources: int) -> dict[str, Any]:
                     o[j] = x * y[j]
 
     def outer_back(a, b, g, da, db, first, last):  # type: ignore[no-untyped-def]
+        """Fill `da` and `db`, given the gradient of the product."""
         _ = sources
         for row in range(first, last):
             y, dy = b[row], db[row]

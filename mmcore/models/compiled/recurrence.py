@@ -51,6 +51,7 @@ def define(sources: int) -> dict[str, Any]:
     """Return functions to be compiled, by name. `sources` is part of the key of the cache on disk."""
 
     def gru_step(gates, pushed, out, start, stop, before):  # type: ignore[no-untyped-def]
+        """Fill the step's rows of `out`, and leave r, z, n in `gates`."""
         _ = sources  # numba keys its cache by what a function closes over
         zeros = np.zeros(out.shape[1], np.float32)
         for row in range(start, stop):

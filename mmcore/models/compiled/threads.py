@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ def in_parts(loop: Callable[..., None], arguments: tuple[Any, ...], parts: int, 
         most_threads: more than these the work is not worth.
 
     Raises:
-        Exception: the first that a part raised, once all have ended.
+        Exception: what a part raised, once all have ended.
 
     Example:
         >>> done = []
@@ -28,19 +28,12 @@ def in_parts(loop: Callable[..., None], arguments: tuple[Any, ...], parts: int, 
         [('a', 0, 8)]
     """
     threads = max(1, min(torch.get_num_threads(), parts, most_threads))
-    spans, failed = list(pairwise(parts * cut // threads for cut in range(threads + 1))), []
-
-    def run(span: tuple[int, int]) -> None:
-        try:
-            loop(*arguments, *span)
-        except Exception as error:  # whatever it is, the caller gets it
-            failed.append(error)
-
-    others = [threading.Thread(target=run, args=(span,)) for span in spans[1:]]
-    for thread in others:
-        thread.start()
-    run(spans[0])
-    for thread in others:
-        thread.join()
-    if failed:
-        raise failed[0]
+    spans = list(pairwise(parts * cut // threads for cut in range(threads + 1)))
+    if threads == 1:
+        loop(*arguments, *spans[0])
+        return
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(loop, *arguments, *span) for span in spans[1:]]
+        loop(*arguments, *spans[0])
+        for other in others:
+            other.result()

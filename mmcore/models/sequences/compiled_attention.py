@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmcore.errors import InputError
+from mmcore.models.compiled import LANES
 from mmcore.models.compiled.eligibility import readable
 from mmcore.models.compiled.threads import in_parts
 from mmcore.models.sequences.dropout import drawn_seed, dropout, level
@@ -28,7 +29,6 @@ from mmcore.models.sequences.dropout import drawn_seed, dropout, level
 # the machine's full rate from about 12 channels; keys and values of 64 rows that leave a core's cache of a megabyte;
 # rows of (batch, heads) that leave more than a quarter of the last vectors empty.
 _MOST_CHANNELS, _MOST_NUMBERS, _LEAST_FILLED = 12, 1024, 0.75
-_LANES = 64
 # Scores below which a second thread costs more than it saves.
 _SCORES_A_THREAD = 1 << 18
 
@@ -43,7 +43,7 @@ def fits(queries: Tensor, keys: Tensor, values: Tensor) -> bool:
     """
     batch, heads, _, channels = queries.shape
     rows, numbers = batch * heads, keys.shape[2] * max(channels, 1)
-    filled = rows / (-(-rows // _LANES) * _LANES) if rows else 0.0
+    filled = rows / (-(-rows // LANES) * LANES) if rows else 0.0
     few = channels <= _MOST_CHANNELS and 0 < numbers <= _MOST_NUMBERS and filled >= _LEAST_FILLED
     return few and readable(queries, keys, values, dtypes=(torch.float32, torch.bfloat16, torch.float16))
 
@@ -68,7 +68,7 @@ def equations(
 
 def _rule(mask: Tensor | None, queries: Tensor, keys: Tensor, rate: float) -> Any:
     """Return the `Rule` of a mask and a rate."""
-    from mmcore.models.compiled.attention import LANES, Rule
+    from mmcore.models.compiled.attention import Rule
 
     batch, heads = queries.shape[:2]
     count = -(-batch * heads // LANES)
@@ -126,7 +126,6 @@ class _Compiled(torch.autograd.Function):
 
 def _factors(rule: Any, blocks: int, queries: Tensor, keys: Tensor) -> Float[Tensor, "batch heads targets sources"]:
     """Return what the way there multiplied weights by, all of them at once."""
-    from mmcore.models.compiled.attention import LANES
     from mmcore.models.compiled.loading import attention_loops
 
     batch, heads, targets, _ = queries.shape

@@ -9,6 +9,7 @@ from mmcore.errors import InputError
 from mmcore.models.sequences import compiled_attention as module
 from mmcore.models.sequences.attention import attend
 from mmcore.models.sequences.compiled_attention import compiled_attention, equations, fits
+from mmcore.training import torch_threads
 
 TARGETS, SOURCES, CHANNELS = 4, 6, 3
 
@@ -108,16 +109,13 @@ def test_dropped_weights_are_as_many_as_asked_and_the_rest_is_scaled():
 
 def test_threads_change_no_bit(monkeypatch):
     monkeypatch.setattr(module, "_SCORES_A_THREAD", 1)
-    found, before = [], torch.get_num_threads()
+    found = []
     for threads in (1, 3):
-        torch.set_num_threads(threads)
-        try:
+        with torch_threads(threads):
             torch.manual_seed(0)
             inputs = _inputs(70, 3)
             out = compiled_attention(*inputs, None, 0.2)
             found.append((out, *torch.autograd.grad(out.sin().sum(), inputs)))
-        finally:
-            torch.set_num_threads(before)
     assert all(torch.equal(one, three) for one, three in zip(*found))
 
 

@@ -7,6 +7,7 @@ from mmcore.errors import InputError
 from mmcore.models.compiled.threads import in_parts
 from mmcore.models.sequences import dropout as module
 from mmcore.models.sequences.dropout import add_dropout, dropout, factors, relu_dropout
+from mmcore.training import torch_threads
 
 N = 1 << 20
 
@@ -70,14 +71,11 @@ def test_what_lies_otherwise_in_memory_is_read_in_its_own_order():
 
 def test_threads_change_no_bit(monkeypatch):
     monkeypatch.setattr(module, "_UNITS_A_THREAD", 1000)
-    found, before = [], torch.get_num_threads()
+    found = []
     for threads in (1, 3):
-        torch.set_num_threads(threads)
-        try:
+        with torch_threads(threads):
             torch.manual_seed(0)
             found.append(dropout(torch.ones(50_001), 0.5, True))
-        finally:
-            torch.set_num_threads(before)
     assert torch.equal(*found)
 
 
@@ -133,15 +131,9 @@ def test_transforms_of_functions_go_through_torch():
 
 
 def test_what_a_thread_raises_reaches_the_caller():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-
     def loop(first, last):
         if first:
             raise MemoryError("no room")
 
-    try:
-        with pytest.raises(MemoryError, match="no room"):
-            in_parts(loop, (), 8, 2)
-    finally:
-        torch.set_num_threads(before)
+    with torch_threads(2), pytest.raises(MemoryError, match="no room"):
+        in_parts(loop, (), 8, 2)
