@@ -94,31 +94,44 @@ def masked_outputs(
     whole = seen <= frozenset(names)  # then a row with every player masked is a background row
     parts = {frozenset(s) & seen for size in range(len(names)) for s in combinations(names, size)}
     todo = sorted(parts - {frozenset(names) & seen} - ({frozenset()} if whole else set()), key=sorted)
-    totals = {part: np.zeros(full.shape) for part in todo}
-    totals[frozenset()] = np.zeros(full.shape)
     generator = stream(seed, "masked outputs")
-    order = generator.permutation(len(pool))
-    shifts = generator.permutation(len(pool))[:n_draws]
-    at_once = max(1, ROWS_AT_ONCE // len(chosen))
-    for start in range(0, len(shifts), at_once):
-        some = shifts[start : start + at_once]
-        drawn = order[(np.arange(len(chosen)) + some[:, None]) % len(pool)]
+    order, shifts = generator.permutation(len(pool)), generator.permutation(len(pool))[:n_draws]
+    drawn = order[(np.arange(len(chosen)) + shifts[:, None]) % len(pool)]
+    means = _means(predict, ds, chosen, pool[drawn], todo, seen & set(names), full.shape)
+    if whole:
         # of the same draws as the other subsets: the mean over all rows would leave an additive model a difference
-        if whole:
-            totals[frozenset()] += everything[drawn].sum(axis=0)
-        if todo:
-            kept, partner = ds.select(np.tile(chosen, len(some))), ds.select(pool[drawn.ravel()])
-        for part in todo:
-            masked = [name for name in names if name in seen - part]
-            mixed = kept.replace(
-                {name: partner[name] for name in masked}, presence={name: partner.presence(name) for name in masked}
-            )
-            found = _checked(predict(mixed), drawn.size)
-            totals[part] += found.reshape(len(some), *full.shape).sum(axis=0)
-    means = {part: total / len(shifts) for part, total in totals.items()}
+        means[frozenset()] = sum(everything[some].sum(axis=0) for some in _at_once(drawn)) / len(drawn)
     means[frozenset(names) & seen] = full
     subsets = [frozenset(s) for size in range(len(names) + 1) for s in combinations(names, size)]
     return {subset: means[subset & seen] for subset in subsets}
+
+
+def _at_once(drawn: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return (n_draws, n) rows in pieces of draws that one call of `predict` takes."""
+    size = max(1, ROWS_AT_ONCE // drawn.shape[1])
+    return [drawn[start : start + size] for start in range(0, len(drawn), size)]
+
+
+def _means(
+    predict: Callable[[Dataset], Any],
+    ds: Dataset,
+    chosen: NDArray[Any],
+    drawn: NDArray[Any],
+    parts: Sequence[Subset],
+    masked: Subset,
+    shape: tuple[int, ...],
+) -> dict[Subset, Any]:
+    """Return for each part of `masked` that is kept the mean outputs, of that shape, over (n_draws, n) drawn rows."""
+    totals: dict[Subset, Any] = {part: np.zeros(shape) for part in parts}
+    for some in _at_once(drawn) if parts else []:
+        kept, partner = ds.select(np.tile(chosen, len(some))), ds.select(some.ravel())
+        for part in parts:
+            names = sorted(masked - part)
+            mixed = kept.replace(
+                {name: partner[name] for name in names}, presence={name: partner.presence(name) for name in names}
+            )
+            totals[part] += _checked(predict(mixed), some.size).reshape(len(some), *shape).sum(axis=0)
+    return {part: total / len(drawn) for part, total in totals.items()}
 
 
 def _players(ds: Dataset, among: Sequence[str] | None) -> tuple[str, ...]:
