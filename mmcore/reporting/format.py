@@ -20,6 +20,9 @@ _IRREGULAR = {
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
+_LEAST_P = 1e-4
+
+
 def number(value: float, decimals: int, *, signed: bool = False) -> str:
     """Return `value` at a fixed number of decimals.
 
@@ -81,15 +84,17 @@ def count(value: int) -> str:
 def p_value(p: float, smallest: float | None = None) -> str:
     """Return p at one significant digit, or `< 1/shuffles` where none of the shuffles was as large.
 
+    Exact tests of many rows give p of dozens of zeros: below 0.0001 it is said to be below.
+
     Example:
-        >>> p_value(0.0384), p_value(0.0, smallest=1 / 500)
-        ('0.04', '<\\xa00.002')
+        >>> p_value(0.0384), p_value(0.0, smallest=1 / 500), p_value(1e-35)
+        ('0.04', '<\\xa00.002', '<\\xa00.0001')
     """
     if smallest is not None and p < smallest:
         return f"<{NBSP}{_one_digit(smallest)}"
     if p <= 0:
         return f"<{NBSP}0.001" if smallest is None else f"<{NBSP}{_one_digit(smallest)}"
-    return _one_digit(p)
+    return f"<{NBSP}{_one_digit(_LEAST_P)}" if p < _LEAST_P else _one_digit(p)
 
 
 def _one_digit(value: float) -> str:
