@@ -1,7 +1,8 @@
 """Run `dvc repro` as child processes, show what they say, and report which stages ran.
 
 Datasets share no stage but the index, so several may be brought up to date at once, each by a `dvc repro` of its own,
-which DVC's locks allow. Most of a stage is Python on one core: two datasets at once keep two cores busy.
+which DVC's locks allow. Most of a stage is Python on one core: two datasets at once keep two cores busy, and each
+is told its share of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmcore.errors import InputError
+from tasks.cores import shared_cores
 from tasks.gates import GateError
 from tasks.lock_order import order_lock_file
 from tasks.stale_locks import drop_dead_locks
@@ -113,7 +115,7 @@ def _side_by_side(root: Path, datasets: Sequence[str], jobs: int) -> list[_Done]
         if stopped.is_set():
             return None
         try:
-            return _repro(root, ["--wait-for-lock", "repro", f"report@{name}"], name)
+            return _repro(root, ["--wait-for-lock", "repro", f"report@{name}"], name, at_once=jobs)
         except BaseException:
             stopped.set()
             raise
@@ -140,14 +142,15 @@ class _Done:
     skipped: tuple[str, ...]
 
 
-def _repro(root: Path, arguments: list[str], dataset: str = "") -> _Done:
-    """Run one `dvc repro`; lines that do not name `dataset` themselves are shown with its name in front."""
+def _repro(root: Path, arguments: list[str], dataset: str = "", at_once: int = 1) -> _Done:
+    """Run one `dvc repro` of so many at once; lines that do not name `dataset` are shown with its name in front."""
     command = [sys.executable, "-m", "dvc", *arguments]
     executed: list[str] = []
     skipped: list[str] = []
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    environment = {**child_environment(), **shared_cores(at_once)}
     with subprocess.Popen(
-        command, cwd=root, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as child:
         for line in child.stdout or ():
             named = line if dataset in line or not line.strip() else f"[{dataset}] {line}"

@@ -19,6 +19,7 @@ import numpy as np
 from mmcore.atomic import write_json
 from mmcore.evaluation.protocol import describe_protocol
 from mmcore.seeds import stream_seed
+from tasks.cores import own_cores
 from tasks.gates import GateError
 from tasks.learn import Learning, Run, check_learning, drop_stale_fits, open_learning
 from tasks.parameters.model import Train
@@ -26,6 +27,10 @@ from tasks.progress import reporter
 from tasks.tracking import map_step, task
 
 ROWS_A_WORKER = 40_000
+"""Rows to fit that pay for the start of a worker on a core of its own."""
+
+ROWS_A_SHARED_WORKER = 400_000
+"""Rows that pay for one on cores that other datasets keep busy: it gains only where they have long ended before it."""
 
 
 Finish = Callable[[int], str]
@@ -115,7 +120,7 @@ def _finisher(dataset: str, root: Path, learning: Learning, steps: list[Fits]) -
 def _worth_workers(learning: Learning, todo: list[int]) -> int:
     """Return how many workers pay: each costs seconds to start, so it should have rows enough to fit."""
     rows = sum(len(learning.parts[learning.runs[number].fold].train) for number in todo)
-    return max(1, rows // ROWS_A_WORKER)
+    return max(1, min(rows // ROWS_A_WORKER, own_cores()), rows // ROWS_A_SHARED_WORKER)
 
 
 def _has_accelerator() -> bool:

@@ -17,12 +17,13 @@ Fits and projections run on one thread: how many threads share a sum decides its
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.seeds import stream, stream_seed
@@ -69,7 +70,7 @@ class Discretiser:
         if self.projection is None:
             return (kept - self.mean) / self.scale
         axes = self.projection / self.scale[:, None]  # one product: no standardised copy of wide features
-        with threadpool_limits(1):
+        with _numpy_threads().limit(limits=1):
             return kept @ axes - self.mean @ axes
 
     def apply(self, x: NDArray[Any]) -> Codes:
@@ -90,6 +91,19 @@ class Discretiser:
                 part = z[start : start + 4096, None, :]
                 symbols[start : start + 4096] = ((part - self.centroids[None]) ** 2).sum(axis=2).argmin(axis=1)
         return symbols
+
+
+@functools.cache
+def _numpy_threads() -> ThreadpoolController:
+    """Return what limits the threads of products: looked for once, since a look at every library takes milliseconds."""
+    return ThreadpoolController()
+
+
+@functools.cache
+def _fitting_threads() -> ThreadpoolController:
+    """Return what limits the threads of fits: found after the imports, so that their libraries are limited too."""
+
+    return ThreadpoolController()
 
 
 def n_distinct(x: NDArray[Any], limit: int | None = None) -> int:
@@ -116,7 +130,7 @@ def _principal_axes(z: Float, n_components: int, seed: int) -> Float | None:
     size = min(n_components, *z.shape)
     # Axes only say where to cluster: single precision and few power iterations change no count, and halve the time.
     model = PCA(size, iterated_power=3, random_state=stream_seed(seed, "principal"))
-    with threadpool_limits(1):  # after the import, so that its libraries are limited too
+    with _fitting_threads().limit(limits=1):
         model.fit(z.astype(np.float32))
     return np.asarray(model.components_.T, dtype=np.float64)
 
@@ -210,7 +224,7 @@ def fit(
 
     projection = _principal_axes(z, components, seed)
     model = KMeans(n_clusters, n_init=_RESTARTS, max_iter=100, random_state=stream_seed(seed, "kmeans"))
-    with threadpool_limits(1), warnings.catch_warnings():
+    with _fitting_threads().limit(limits=1), warnings.catch_warnings():
         # rows that differ by less than k-means can tell (beside an outlier) make fewer clusters: these are kept
         warnings.filterwarnings("ignore", message="Number of distinct clusters")
         model.fit(z if projection is None else z @ projection)

@@ -72,7 +72,14 @@ def bootstrap(tables: Float, size: int, n_draws: int, *, seed: int, name: str = 
     if len(tables) == 1:
         return generator.multinomial(size, tables[0] / tables.sum(), n_draws) / float(size)
     drawn = generator.multinomial(size, np.full(len(tables), 1.0 / len(tables)), n_draws)
-    return _normalised(drawn @ tables)
+    return _normalised(_summed(drawn, tables))
+
+
+def _summed(drawn: Codes, tables: Float) -> Float:
+    """Return `drawn @ tables`: most groups hold few cells, and sums of counts are exact in any order."""
+    from scipy.sparse import csr_array
+
+    return np.ascontiguousarray((csr_array(tables).T @ drawn.T.astype(np.float64)).T)
 
 
 def subsample(tables: Float, size: int, n_draws: int, *, seed: int, name: str = "subsample") -> Float:
@@ -102,11 +109,11 @@ def permuted(tables: Float, n_labels: int, n_draws: int, *, seed: int, name: str
         True
     """
     generator = stream(seed, name)
-    counts = tables.reshape(len(tables), -1, n_labels).astype(np.int64)
+    counts = tables.reshape(len(tables), -1, n_labels)
     label_sizes = counts.sum(axis=1)
     if len(tables) > 1 and ((label_sizes > 0).sum(axis=1) == 1).all():
         return _whole_groups_permuted(counts, label_sizes.argmax(axis=1), n_draws, generator)
-    return _exchanged(counts, n_draws, generator)
+    return _exchanged(counts.astype(np.int64), n_draws, generator)
 
 
 def permuted_given(
@@ -122,8 +129,10 @@ def permuted_given(
         >>> bool(np.allclose(drawn.sum(axis=2), 0.25) and np.allclose(drawn.sum(axis=3), 0.25))
         True
     """
-    counts = tables.reshape(-1, *shape).astype(np.int64)
-    strata, fixed = [], np.zeros((1, shape[0] * shape[1], shape[2]), dtype=np.int64)
+    several = tables.sum(axis=1) > 1  # one row alone has nothing to exchange its label with
+    counts = tables[several].reshape(-1, *shape).astype(np.int64)
+    fixed = tables[~several].sum(axis=0).astype(np.int64).reshape(1, shape[0] * shape[1], shape[2])
+    strata = []
     # One symbol at a time: all strata of many groups at once would be as large as the tables times the symbols.
     for k in range(shape[source]):
         inside = counts[:, k] if source == 0 else counts[:, :, k]  # (groups, symbols of the other source, labels)
@@ -161,11 +170,11 @@ def _exchanged(counts: Codes, n_draws: int, generator: np.random.Generator, mova
     return _normalised(total.reshape(n_draws, -1))
 
 
-def _whole_groups_permuted(counts: Codes, labels: Codes, n_draws: int, generator: np.random.Generator) -> Float:
+def _whole_groups_permuted(counts: Float, labels: Codes, n_draws: int, generator: np.random.Generator) -> Float:
     from scipy.sparse import csr_array
 
     # Most groups hold few cells, so a sparse product counts a draw in the time of its rows.
-    sources = csr_array(counts.sum(axis=2).astype(np.float64)).T.tocsr()  # (cells, groups)
+    sources = csr_array(counts.sum(axis=2)).T.tocsr()  # (cells, groups)
     total = np.empty((n_draws, counts.shape[1], counts.shape[2]))
     for draw in total:
         exchanged = generator.permutation(labels)
