@@ -42,6 +42,16 @@ def _float_of_bits(context: Any, bits: Any) -> Any:
     return types.float32(types.int32), generate
 
 
+@intrinsic
+def floats_at(context: Any, address: Any) -> Any:
+    """Return an address as a pointer to numbers of float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.FloatType().as_pointer())
+
+    return types.CPointer(types.float32)(types.int64), generate
+
+
 @inlined
 def exponential(x):  # type: ignore[no-untyped-def]
     """Return e^x of a float32 below 88; 0 below -87.3, where float32 has no normal number; NaN of NaN."""

@@ -1,12 +1,21 @@
-"""Which tensors compiled loops can read: numbers in memory, of single precision, on a CPU."""
+"""Which tensors compiled loops can read: numbers in memory, of single precision, on a CPU; and what that CPU can do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+
+
+@cache
+def wide_vectors() -> bool:
+    """Return whether the processor has vectors of 512 bits, which tiles of products are made for."""
+    from llvmlite import binding
+
+    return bool(binding.get_host_cpu_features().get("avx512f", False))
 
 
 def readable(*tensors: Tensor, dtypes: Sequence[torch.dtype] = (torch.float32,)) -> bool:
@@ -22,4 +31,4 @@ def readable(*tensors: Tensor, dtypes: Sequence[torch.dtype] = (torch.float32,))
     followed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
     if followed or torch.compiler.is_compiling():
         return False
-    return all(type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" and x.dtype in dtypes for x in tensors)
+    return all(type(x) in (Tensor, nn.Parameter) and x.is_cpu and x.dtype in dtypes for x in tensors)

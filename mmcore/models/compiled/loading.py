@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmcore import compiling
-from mmcore.models.compiled import LANES, arithmetic, attention, dropout, products, recurrence
+from mmcore.models.compiled import LANES, arithmetic, attention, dropout, low_rank, products, recurrence, tiles
 
 
 @cache
@@ -37,9 +37,9 @@ def attention_loops() -> tuple[Any, Any, Any]:
     return loops
 
 
-def _compiled(module: Any, samples: Mapping[str, Sequence[Any]], what: str, seconds: int) -> dict[str, Any]:
-    """Return the module's functions by name, compiled for their samples."""
-    loops: dict[str, Any] = module.define(compiling.sources((arithmetic, module)))
+def _compiled(module: Any, samples: Mapping[str, Sequence[Any]], what: str, seconds: int, *used: Any) -> dict[str, Any]:
+    """Return the module's functions by name, compiled for their samples; `used` are further modules it is made of."""
+    loops: dict[str, Any] = module.define(compiling.sources((arithmetic, *used, module)))
     compiling.compile_for([(loop, samples[name]) for name, loop in loops.items()], f"loops of {what}", seconds)
     return loops
 
@@ -76,6 +76,24 @@ def product_loops() -> dict[str, Any]:
 
 
 @cache
+def low_rank_loops() -> dict[str, Any]:
+    """Return `low_rank.define`'s functions, by name.
+
+    Example:
+        >>> sorted(low_rank_loops())
+        ['back', 'forth', 'sums']
+    """
+    one, two, four = (np.empty((1,) * axes, np.float32) for axes in (1, 2, 4))
+    addresses = np.empty((1, 4), np.int64)
+    samples = {
+        "forth": (addresses, one, one, four, two, 0, 1),
+        "back": (addresses, addresses, one, four, two, one, four, 0, 1),
+        "sums": (addresses, two, one, four, one, one),
+    }
+    return _compiled(low_rank, samples, "low-rank fusion", 6, tiles)
+
+
+@cache
 def recurrence_loops() -> dict[str, Any]:
     """Return `recurrence.define`'s functions, by name.
 
@@ -91,5 +109,6 @@ def recurrence_loops() -> dict[str, Any]:
 if __name__ == "__main__":
     attention_loops()
     dropout_loops()
+    low_rank_loops()
     product_loops()
     recurrence_loops()

@@ -14,7 +14,6 @@ Missing modality: only its appended 1 remains, as in tensor fusion: its factor i
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 
@@ -23,6 +22,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mmcore.errors import InputError
+from mmcore.models.fusions.rank_products import sum_of_rank_products
 
 
 class LowRankTensorFusion(nn.Module):
@@ -55,18 +55,13 @@ class LowRankTensorFusion(nn.Module):
             nn.init.normal_(factor.bias, std=math.sqrt(0.5))  # type: ignore[arg-type]
         self.rank_weights = nn.Parameter(torch.full((rank,), 1.0 / math.sqrt(rank)))
         self.bias = nn.Parameter(torch.zeros(width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(
         self, representations: list[Float[Tensor, "batch size"]], presence: list[Bool[Tensor, " batch"] | None]
     ) -> Float[Tensor, "batch width"]:
         """Return the fused vector; representations of absent rows are zeros, so their factor is its bias row."""
-        # The batch last: so every product of the way back, too, is one that runs at full speed on a CPU.
-        parts = [
-            torch.addmm(factor.bias[:, None], factor.weight, z.t())  # type: ignore[index, arg-type]
-            for factor, z in zip(self.factors, representations)
-        ]  # (width * rank, B) each
-        product = functools.reduce(torch.mul, parts).view(self.features, self.rank, -1)
-        # Autocast leaves parameters as they are, so the weights take the product's precision here.
-        weights = self.rank_weights.to(product.dtype).expand(self.features, 1, -1)
-        return self.dropout(torch.bmm(weights, product)[:, 0].t() + self.bias)
+        weights, biases = [f.weight for f in self.factors], [f.bias for f in self.factors]
+        return self.dropout(
+            sum_of_rank_products(self.rank_weights, self.bias, representations, weights, biases)  # type: ignore[arg-type]
+        )

@@ -10,13 +10,14 @@ import pytest
 from numba import njit
 
 from mmcore import compiling
-from mmcore.models.compiled import arithmetic, attention, dropout, loading, products, recurrence
+from mmcore.models.compiled import arithmetic, attention, dropout, loading, low_rank, products, recurrence, tiles
 from mmcore.models.compiled.eligibility import readable
 
 ROOT = Path(__file__).resolve().parents[3]
 LOOPS = {
     "attention_loops": (arithmetic, attention),
     "dropout_loops": (arithmetic, dropout),
+    "low_rank_loops": (arithmetic, tiles, low_rank),
     "product_loops": (arithmetic, products),
     "recurrence_loops": (arithmetic, recurrence),
 }
