@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.stage import run_stage
-from tasks.estimate import estimate_pairs
 from tasks.tracking import flow
 
 
 @flow
 def estimate(dataset: str, root: Path = Path()) -> Path:
     """Decompose the information of every pair of modalities."""
+    from tasks.estimate import estimate_pairs
+
     return estimate_pairs(dataset, root)
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.stage import run_stage
-from flows.train import train
-from tasks.learn import publish_learning
 from tasks.tracking import flow
 
 
 @flow
 def learn(dataset: str, root: Path = Path()) -> Path:
     """Fit the candidates and the baselines, decide on validation, read test rows once, explain."""
-    # Here, since every process that only fits imports this module too, and these cost it a second.
     from flows.evaluate import evaluate
     from flows.explain import explain
+    from flows.train import train
+    from tasks.learn import publish_learning
 
     train(dataset, root)
     evaluate(dataset, root)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.acquire import acquire
-from flows.align import align
-from flows.preprocess import preprocess
 from flows.stage import run_stage
-from flows.validate import validate
-from tasks.acquire import drop_stale_steps
-from tasks.align import publish_prepared
 from tasks.tracking import flow
 
 
 @flow
 def prepare(dataset: str, root: Path = Path()) -> Path:
     """Turn a user's files into a prepared dataset with its checks and everything fitted."""
+    from flows.acquire import acquire
+    from flows.align import align
+    from flows.preprocess import preprocess
+    from flows.validate import validate
+    from tasks.acquire import drop_stale_steps
+    from tasks.align import publish_prepared
+
     drop_stale_steps(dataset, root)
     acquire(dataset, root)
     validate(dataset, root)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.stage import run_stage
-from tasks.report import write_report
 from tasks.tracking import flow
 
 
 @flow
 def report(dataset: str, root: Path = Path()) -> Path:
     """Write the page, its PDF and its card for the index."""
+    from tasks.report import write_report
+
     return write_report(dataset, root)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmcore.errors import InputError, NotBuiltYetError, unknown_name
 from tasks.gates import GateError
-from tasks.parameters import ParametersError, load_parameters
+from tasks.preload import hand_over
 from tasks.tracking import quiet_environment
 
 # numpy reports a short write without any number
@@ -19,8 +19,14 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None}
 
 
 def run_stage(stage: Callable[..., Any]) -> None:
-    """Run `stage` for the dataset named on the command line; exit 1 with one clear message when it cannot."""
+    """Run `stage` for the dataset named on the command line; exit 1 with one clear message when it cannot.
+
+    A stage's module imports what it needs in its functions: by then it may have been handed over.
+    """
     name = stage.__name__
+    hand_over(f"flows.{name}")
+    from tasks.parameters import ParametersError, load_parameters
+
     parser = argparse.ArgumentParser(prog=f"python -m flows.{name}", description=stage.__doc__)
     parser.add_argument("--dataset", required=True, help="a name under 'datasets' in params.yaml")
     dataset = parser.parse_args().dataset

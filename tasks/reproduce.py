@@ -22,6 +22,7 @@ from mmcore.errors import InputError
 from tasks.cores import shared_cores
 from tasks.gates import GateError
 from tasks.lock_order import order_lock_file
+from tasks.preload import offered
 from tasks.stale_locks import drop_dead_locks
 from tasks.tracking import QUIET_ENVIRONMENT, publish_table, task
 
@@ -93,13 +94,14 @@ def reproduce(
             first, none is begun.
     """
     drop_dead_locks(root)
-    done = _side_by_side(root, at_once, jobs) if jobs > 1 and len(at_once) > 1 else []
-    # 'index' alone would follow its deps to every dataset; asked for by name it runs by itself, after the reports.
-    commands = [["repro"]]
-    if datasets:
-        reports = [] if done else [["repro", *targets_of(datasets)[:-1]]]
-        commands = [*reports, ["repro", "--single-item", "index"]]
-    done += [_repro(root, arguments) for arguments in commands]
+    with offered(child_environment(), root) as environment:
+        done = _side_by_side(root, at_once, jobs, environment) if jobs > 1 and len(at_once) > 1 else []
+        # 'index' alone would follow its deps to every dataset; asked for by name it runs by itself, after the reports.
+        commands = [["repro"]]
+        if datasets:
+            reports = [] if done else [["repro", *targets_of(datasets)[:-1]]]
+            commands = [*reports, ["repro", "--single-item", "index"]]
+        done += [_repro(root, arguments, environment) for arguments in commands]
     order_lock_file(root)
     executed = tuple(name for each in done for name in each.executed)
     skipped = {name for each in done for name in each.skipped} - set(executed)
@@ -107,15 +109,16 @@ def reproduce(
     return Reproduced(executed, len(skipped))
 
 
-def _side_by_side(root: Path, datasets: Sequence[str], jobs: int) -> list[_Done]:
+def _side_by_side(root: Path, datasets: Sequence[str], jobs: int, environment: dict[str, str]) -> list[_Done]:
     """Return what the `dvc repro` of each dataset did, in the order of the datasets."""
     stopped = threading.Event()
+    sharing = {**environment, **shared_cores(jobs)}
 
     def bring(name: str) -> _Done | None:
         if stopped.is_set():
             return None
         try:
-            return _repro(root, ["--wait-for-lock", "repro", f"report@{name}"], name, at_once=jobs)
+            return _repro(root, ["--wait-for-lock", "repro", f"report@{name}"], sharing, name)
         except BaseException:
             stopped.set()
             raise
@@ -142,13 +145,12 @@ class _Done:
     skipped: tuple[str, ...]
 
 
-def _repro(root: Path, arguments: list[str], dataset: str = "", at_once: int = 1) -> _Done:
-    """Run one `dvc repro` of so many at once; lines that do not name `dataset` are shown with its name in front."""
+def _repro(root: Path, arguments: list[str], environment: dict[str, str], dataset: str = "") -> _Done:
+    """Run one `dvc repro`; lines that do not name `dataset` themselves are shown with its name in front."""
     command = [sys.executable, "-m", "dvc", *arguments]
     executed: list[str] = []
     skipped: list[str] = []
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    environment = {**child_environment(), **shared_cores(at_once)}
     with subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as child:
