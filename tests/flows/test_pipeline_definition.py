@@ -24,7 +24,7 @@ FLOWS = {
 }
 # Their code decides whether and where a stage runs, never what comes out.
 PLUMBING = (
-    "tasks.parameters", "tasks.places", "tasks.tracking", "tasks.gates", "tasks.progress", "flows.stage",
+    "tasks.parameters", "tasks.places", "tasks.tracking", "tasks.gates", "tasks.progress", "tasks.cores", "flows.stage",
     "mmcore.errors",
 )  # fmt: skip
 
