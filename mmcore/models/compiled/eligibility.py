@@ -31,4 +31,21 @@ def readable(*tensors: Tensor, dtypes: Sequence[torch.dtype] = (torch.float32,))
     followed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
     if followed or torch.compiler.is_compiling():
         return False
-    return all(type(x) in (Tensor, nn.Parameter) and x.is_cpu and x.dtype in dtypes for x in tensors)
+    return all(
+        type(x) in (Tensor, nn.Parameter)
+        and x.is_cpu
+        and x.dtype in dtypes
+        and x.layout is torch.strided
+        and not x.is_neg()  # in memory such a view is what it is the negative of
+        for x in tensors
+    )
+
+
+def is_gradient_readable(gradient: Tensor) -> bool:
+    """Return whether it is readable, and no batch of gradients as `torch.autograd.grad`'s `is_grads_batched` makes.
+
+    Example:
+        >>> is_gradient_readable(torch.ones(2))
+        True
+    """
+    return readable(gradient) and not torch._C._functorch.is_legacy_batchedtensor(gradient)

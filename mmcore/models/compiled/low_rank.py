@@ -108,18 +108,18 @@ def changes(parts, rank_weights, gradient, m, block, start, count, lanes, d, d_b
     for other in range(neighbour + 1, len(parts)):
         if other != m:
             multiply(d[:count], parts[other, block, start : start + count])
-    if lanes < width:  # beyond the batch a gradient of 0 may have met an infinite bias
-        d[:count, lanes:] = _ZERO
+    # Sums end with the batch: beyond it a gradient of 0 may have met an infinite weight or bias.
     if m == 0:
         for row in range(count):
             weight, total = rank_weights[(start + row) % rank], _ZERO
-            for n in range(width):
+            for n in range(lanes):
                 total += d[row, n] * parts[0, block, start + row, n]
+            for n in range(width):
                 d[row, n] *= weight
             d_rank[start + row] = d_rank[start + row] + total if later else total
     for row in range(count):
         total = _ZERO
-        for n in range(width):
+        for n in range(lanes):
             total += d[row, n]
         d_bias[start + row] = d_bias[start + row] + total if later else total
 
