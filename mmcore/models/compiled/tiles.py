@@ -67,7 +67,7 @@ def _sums(
 
 
 def _tile(rows: int, write: bool | None = None) -> Any:
-    """Return an intrinsic that computes `rows` rows of 32 columns; not None, it asks for what is ahead, to write or not."""
+    """Return an intrinsic of `rows` rows, 32 columns; `write` None, or whether what is ahead will be written."""
 
     def emit(builder: Any, a: Any, a_row: Any, a_k: Any, b: Any, b_k: Any, n: Any, c: Any, c_row: Any, add: Any,
              ahead: Any) -> None:  # fmt: skip

@@ -1,16 +1,24 @@
-"""A GRU's steps and their gradients with compiled loops between the matrix products, for float32 on a CPU.
+"""A GRU's steps and their gradients in compiled loops, for float32 on a CPU.
 
 The equations are in `mmcore.models.compiled.recurrence`; what is multiplied is the same as in `recurrence`, which
-computes other precisions.
+computes other precisions. The products of a step are torch's, or where tiles are filled, part of the loops.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
+
+from mmcore.models.compiled.eligibility import wide_vectors
+from mmcore.models.compiled.threads import in_parts
+
+_LEAST_ROWS, _LEAST_HIDDEN = 8, 32
 
 
 def step_starts(sizes: list[int]) -> list[int]:
@@ -35,14 +43,42 @@ def states_before(out: Tensor, sizes: list[int]) -> Float[Tensor, "later hidden"
     return torch.cat([out[start : start + size] for start, size in zip(step_starts(sizes), sizes[1:])])
 
 
+def _by_tiles(recurrent: Tensor, sizes: list[int]) -> bool:
+    """Return whether whole sequences are computed at once: eight rows and 32 columns fill a tile."""
+    return wide_vectors() and sizes[0] >= _LEAST_ROWS and recurrent.shape[1] >= _LEAST_HIDDEN
+
+
+def _panels(weight: Tensor) -> NDArray[np.float32]:
+    """Return (terms, columns) in panels of columns."""
+    from mmcore.models.compiled.loading import recurrence_loops
+    from mmcore.models.compiled.recurrence import panels_for
+
+    panels = panels_for(*weight.shape)
+    recurrence_loops()["pack"](weight.detach().numpy(), panels)
+    return panels
+
+
+def _sequences(name: str, arrays: Sequence[NDArray[np.float32]], sizes: list[int]) -> None:
+    """Run a loop over whole sequences, cut between threads."""
+    from mmcore.models.compiled.loading import recurrence_loops
+
+    steps = np.array(step_starts(sizes)), np.array(sizes)
+    # Eight sequences fill a tile: fewer are not worth a thread.
+    in_parts(recurrence_loops()[name], (*arrays, *steps), sizes[0], sizes[0] // _LEAST_ROWS)
+
+
 def gru_steps(
     gates: Tensor, pushed: Tensor, out: Tensor, recurrent: Tensor, recurrent_bias: Tensor, sizes: list[int]
 ) -> None:
     """Fill `pushed` with U h + c and `out` with states, and leave r, z, n in `gates`, which come as W x + b."""
     from mmcore.models.compiled.loading import recurrence_loops
 
-    step, turned = recurrence_loops()["gru_step"], recurrent.t()
-    arrays, before, start = tuple(each.detach().numpy() for each in (gates, pushed, out)), -1, 0
+    arrays, turned = tuple(each.detach().numpy() for each in (gates, pushed, out)), recurrent.t()
+    if _by_tiles(recurrent, sizes):
+        bias = recurrent_bias.detach().contiguous().numpy()
+        _sequences("gru_forth", (*arrays, _panels(turned), bias), sizes)
+        return
+    step, before, start = recurrence_loops()["gru_step"], -1, 0
     for size in sizes:
         state = out.new_zeros(size, out.shape[1]) if before < 0 else out[before : before + size]
         torch.addmm(recurrent_bias, state, turned, out=pushed[start : start + size])
@@ -56,15 +92,19 @@ def gru_gradients(
     """Return the gradients of W x + b, (steps, gates), of U and of c."""
     from mmcore.models.compiled.loading import recurrence_loops
 
-    starts, loops = step_starts(sizes), recurrence_loops()
+    loops = recurrence_loops()
     states, flat = gradient.to(out.dtype).clone(memory_format=torch.contiguous_format), torch.empty_like(gates)
     arrays = tuple(each.detach().numpy() for each in (gates, pushed, out, states, flat))
-    for index in range(len(sizes) - 1, -1, -1):
-        start, stop = starts[index], starts[index] + sizes[index]
-        loops["gru_step_back"](*arrays, start, stop, starts[index - 1] if index else -1)
-        if index:
-            before = states[starts[index - 1] : starts[index - 1] + sizes[index]]
-            torch.addmm(before, flat[start:stop], recurrent, out=before)
+    if _by_tiles(recurrent, sizes):
+        _sequences("gru_back", (*arrays, _panels(recurrent)), sizes)
+    else:
+        starts = step_starts(sizes)
+        for index in range(len(sizes) - 1, -1, -1):
+            start, stop = starts[index], starts[index] + sizes[index]
+            loops["gru_step_back"](*arrays, start, stop, starts[index - 1] if index else -1)
+            if index:
+                before = states[starts[index - 1] : starts[index - 1] + sizes[index]]
+                torch.addmm(before, flat[start:stop], recurrent, out=before)
     of_recurrent, of_recurrent_bias = flat[sizes[0] :].t() @ states_before(out, sizes), flat.sum(0)
     loops["gru_input"](arrays[0], arrays[3], arrays[4])
     return flat, of_recurrent, of_recurrent_bias

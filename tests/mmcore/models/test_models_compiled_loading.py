@@ -19,7 +19,7 @@ LOOPS = {
     "dropout_loops": (arithmetic, dropout),
     "low_rank_loops": (arithmetic, tiles, low_rank),
     "product_loops": (arithmetic, products),
-    "recurrence_loops": (arithmetic, recurrence),
+    "recurrence_loops": (arithmetic, tiles, recurrence),
 }
 
 
