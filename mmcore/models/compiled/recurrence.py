@@ -1,6 +1,6 @@
 """A GRU's steps: what lies between its matrix products in one pass, or with them, by tiles, whole sequences at once.
 
-    r = s(W_r x + U_r h + c_r),  z = s(..),  n = tanh(W_n x + r p),  p = U_n h + c_n,  h' = n + z (h - n)
+    r = s(W_r x + b_r + U_r h + c_r),  z = s(..),  n = tanh(W_n x + b_n + r p),  p = U_n h + c_n,  h' = n + z (h - n)
     dp = r dn,  dn = g (1 - z)(1 - n^2),  dr = dn p r (1 - r),  dz = g (h - n) z (1 - z),  dh = g z + (products)
 
 Reference: Cho et al. 2014 (EMNLP), in the form of `torch.nn.GRU`; g is the gradient of h', s the logistic function, and
@@ -39,15 +39,15 @@ def panels_for(terms: int, columns: int) -> NDArray[np.float32]:
 
 
 @inlined
-def advance(g, p, earlier, out):  # type: ignore[no-untyped-def]
-    """One row of a step."""
+def advance(g, bias, p, earlier, out):  # type: ignore[no-untyped-def]
+    """One row of a step; g comes as W x, without its bias."""
     hidden = len(out)
     for j in range(hidden):
-        g[j] = sigmoid(g[j] + p[j])
+        g[j] = sigmoid(g[j] + bias[j] + p[j])
     for j in range(hidden):
-        g[hidden + j] = sigmoid(g[hidden + j] + p[hidden + j])
+        g[hidden + j] = sigmoid(g[hidden + j] + bias[hidden + j] + p[hidden + j])
     for j in range(hidden):
-        n = hyperbolic_tangent(g[2 * hidden + j] + g[j] * p[2 * hidden + j])
+        n = hyperbolic_tangent(g[2 * hidden + j] + bias[2 * hidden + j] + g[j] * p[2 * hidden + j])
         g[2 * hidden + j] = n
         out[j] = n + g[hidden + j] * (earlier[j] - n)
 
@@ -88,13 +88,13 @@ def add_products(a, a_start, rows, panels, c, c_start, edge):  # type: ignore[no
 def define(sources: int) -> dict[str, Any]:
     """Return functions to be compiled, by name. `sources` is part of the key of the cache on disk."""
 
-    def gru_step(gates, pushed, out, start, stop, before):  # type: ignore[no-untyped-def]
+    def gru_step(gates, bias, pushed, out, start, stop, before):  # type: ignore[no-untyped-def]
         """Fill the step's rows of `out`, and leave r, z, n in `gates`."""
         _ = sources  # numba keys its cache by what a function closes over
         zeros = np.zeros(out.shape[1], np.float32)
         for row in range(start, stop):
             earlier = zeros if before < 0 else out[before + row - start]
-            advance(gates[row], pushed[row], earlier, out[row])
+            advance(gates[row], bias, pushed[row], earlier, out[row])
 
     def gru_step_back(gates, pushed, out, states, factors, start, stop, before):  # type: ignore[no-untyped-def]
         """Fill the step's rows of `factors`; add g z to the gradient of the state before."""
@@ -136,19 +136,19 @@ def define(sources: int) -> dict[str, Any]:
                     for k in range(terms):
                         panels[p, k, n] = weight[k, start + n]
 
-    def gru_forth(gates, pushed, out, panels, bias, starts, sizes, first, last):  # type: ignore[no-untyped-def]
+    def gru_forth(gates, bias, pushed, out, panels, recurrent_bias, starts, sizes, first, last):  # type: ignore[no-untyped-def]
         """Fill `pushed` and `out`, and leave r, z, n in `gates`; the panels are those of U transposed."""
         _ = sources
         zeros, edge = np.zeros(out.shape[1], np.float32), np.empty((last - first, COLUMNS), np.float32)
         for t in range(len(sizes)):
             start, stop = starts[t] + first, starts[t] + min(last, sizes[t])
             before = starts[t - 1] + first if t > 0 else -1
-            pushed[start:stop] = bias
+            pushed[start:stop] = recurrent_bias
             if before >= 0 and stop > start:
                 add_products(out, before, stop - start, panels, pushed, start, edge)
             for row in range(start, stop):
                 earlier = zeros if before < 0 else out[before + row - start]
-                advance(gates[row], pushed[row], earlier, out[row])
+                advance(gates[row], bias, pushed[row], earlier, out[row])
 
     def gru_back(gates, pushed, out, states, factors, panels, starts, sizes, first, last):  # type: ignore[no-untyped-def]
         """Fill `factors`; turn `states`, the gradient of `out`, into that of all states; the panels are those of U."""

@@ -68,15 +68,21 @@ def _sequences(name: str, arrays: Sequence[NDArray[np.float32]], sizes: list[int
 
 
 def gru_steps(
-    gates: Tensor, pushed: Tensor, out: Tensor, recurrent: Tensor, recurrent_bias: Tensor, sizes: list[int]
+    gates: Tensor,
+    bias: Tensor,
+    pushed: Tensor,
+    out: Tensor,
+    recurrent: Tensor,
+    recurrent_bias: Tensor,
+    sizes: list[int],
 ) -> None:
-    """Fill `pushed` with U h + c and `out` with states, and leave r, z, n in `gates`, which come as W x + b."""
+    """Fill `pushed` with U h + c and `out` with states, and leave r, z, n in `gates`, which come as W x, without b."""
     from mmcore.models.compiled.loading import recurrence_loops
 
-    arrays, turned = tuple(each.detach().numpy() for each in (gates, pushed, out)), recurrent.t()
+    both = bias.detach().contiguous().numpy(), recurrent_bias.detach().contiguous().numpy()
+    arrays, turned = (gates.detach().numpy(), both[0], pushed.numpy(), out.numpy()), recurrent.t()
     if _by_tiles(recurrent, sizes):
-        bias = recurrent_bias.detach().contiguous().numpy()
-        _sequences("gru_forth", (*arrays, _panels(turned), bias), sizes)
+        _sequences("gru_forth", (*arrays, _panels(turned), both[1]), sizes)
         return
     step, before, start = recurrence_loops()["gru_step"], -1, 0
     for size in sizes:

@@ -60,12 +60,15 @@ class GruLayer(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         """Return the states."""
         data, weight, recurrent, bias, recurrent_bias, sizes = arguments
-        gates = torch.addmm(bias, data, weight.t())  # becomes r, z, n
+        ctx.compiled = readable(*arguments[:5]) and not torch.is_autocast_enabled("cpu")
+        # Becomes r, z, n; a compiled step adds the bias as it reads a row.
+        gates = data @ weight.t() if ctx.compiled else torch.addmm(bias, data, weight.t())
         pushed = torch.empty_like(gates)  # the recurrent part, U h + c
         out = data.new_empty(len(data), recurrent.shape[1])
-        ctx.compiled = readable(gates, recurrent, recurrent_bias)
-        steps = compiled_recurrence.gru_steps if ctx.compiled else _gru_steps
-        steps(gates, pushed, out, recurrent, recurrent_bias, sizes)
+        if ctx.compiled:
+            compiled_recurrence.gru_steps(gates, bias, pushed, out, recurrent, recurrent_bias, sizes)
+        else:
+            _gru_steps(gates, pushed, out, recurrent, recurrent_bias, sizes)
         ctx.save_for_backward(*arguments[:5], gates, pushed, out)
         ctx.sizes = sizes
         return out
