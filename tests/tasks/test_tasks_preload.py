@@ -71,6 +71,25 @@ def test_a_failure_says_what_it_would_have_said(tmp_path, given):
     assert stage.returncode == 1
 
 
+ENDINGS = """
+import atexit, sys, threading, time
+atexit.register(print, "registered")
+threading.Thread(target=lambda: (time.sleep(0.3), print("a thread"))).start()
+print("buffered", end=" ")
+"""
+
+
+@pytest.mark.parametrize(("end", "code"), [("pass", 0), ("sys.exit()", 0), ("sys.exit('why')", 1), ("1 / 0", 1)])
+def test_a_copy_ends_as_an_interpreter_does(tmp_path, given, end, code):
+    (tmp_path / "toy.py").write_text(ENDINGS + end)
+    alone = subprocess.run([sys.executable, tmp_path / "toy.py"], capture_output=True, text=True)
+    stage = start(tmp_path, given)
+    said, warned = stage.communicate()
+    assert said == alone.stdout == "buffered a thread\nregistered\n"
+    assert warned.splitlines()[-1:] == alone.stderr.splitlines()[-1:]
+    assert stage.returncode == alone.returncode == code
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_a_copy_ends_with_its_stage(tmp_path, given, sent):
     stage = start(tmp_path, given, "wait", "0")
