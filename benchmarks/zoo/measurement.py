@@ -44,10 +44,23 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds of CPU time of one step: the median and the least."""
+    """Seconds of CPU time of each step."""
 
-    median: float
-    least: float
+    times: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The median."""
+        return float(np.median(self.times))
+
+    @property
+    def least(self) -> float:
+        """The least."""
+        return min(self.times)
+
+    def __add__(self, later: Timing) -> Timing:
+        """Return the steps of both."""
+        return Timing(self.times + later.times)
 
 
 def seconds(sides: Mapping[str, Step], steps: int, calls: int = 1) -> dict[str, Timing]:
@@ -71,7 +84,7 @@ def seconds(sides: Mapping[str, Step], steps: int, calls: int = 1) -> dict[str, 
                 found[name].append(taken / calls)
     finally:
         gc.enable()
-    return {name: Timing(float(np.median(times)), min(times)) for name, times in found.items()}
+    return {name: Timing(tuple(times)) for name, times in found.items()}
 
 
 @contextlib.contextmanager

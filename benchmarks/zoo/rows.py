@@ -28,7 +28,7 @@ class Row:
         loss: `classes`, `l1`, `mse`, `own` (the model's), `correlation`, or `fusion` (none: a gradient is given).
         outputs: classes, or numbers predicted; with `all_steps` at each of the steps.
         packed: whether encoders take lengths; all sequences have the full length, as where the times were published.
-        steps: steps timed of each side.
+        steps: steps timed of each side in a round.
         calls: calls in a timed step, for those shorter than the clock is fine.
         goal: the least ratio of the reference's time to ours that is aimed at; None for no goal.
         quick: whether `--quick` has it.
@@ -41,7 +41,7 @@ class Row:
     outputs: int = 1
     packed: bool = False
     all_steps: bool = False
-    steps: int = 20
+    steps: int = 7
     calls: int = 1
     goal: float | None = None
     quick: bool = False
@@ -81,7 +81,7 @@ ROWS: tuple[Row, ...] = (
     Row("MulT affect", 32, AFFECT, "l1", goal=3.0, quick=True),
     Row("MulT affect 5/20/300", 32, AFFECT_SMALL, "l1", goal=3.0),
     Row("MulT defaults", 32, AFFECT, "l1"),
-    Row("MulT stocks", 16, ((500, 1),) * 18, "mse", steps=3),
+    Row("MulT stocks", 16, ((500, 1),) * 18, "mse", steps=1),
     Row("MulT Push", 32, ((16, 64),) * 4, "mse", 2, all_steps=True),
     Row("MCTN", 32, ((20, 300),) * 3, "own"),
     Row("TF", 32, LOW_RANK, "fusion", steps=50, goal=2.0, quick=True),

@@ -77,11 +77,11 @@ def test_each_side_is_charged_what_its_steps_take(monkeypatch):
         return (x @ x).sum()
 
     found = seconds({"once": Step(lambda: products(1), (x,)), "thrice": Step(lambda: products(3), (x,))}, 8, calls=2)
-    assert found["once"] == Timing(1.0, 1.0) and found["thrice"] == Timing(3.0, 3.0)
+    assert found["once"] == Timing((1.0,) * 8) and found["thrice"] == Timing((3.0,) * 8)
 
 
 def _found(name, seconds_, lstm=0.1):
-    timing = Timing(seconds_, seconds_)
+    timing = Timing((seconds_,))
     return Comparison(BY_NAME[name], timing, 0, timing, lstm)
 
 
@@ -100,6 +100,13 @@ def test_a_reference_that_is_too_slow_is_called_a_defect():
     console.print(table.fidelity(found))
     lines = [line for line in console.export_text().splitlines() if "defect" in line]
     assert len(lines) == 1 and lines[0].startswith(" MulT affect") and "+50 %" in lines[0]
+
+
+def test_moments_are_joined_step_by_step():
+    """A moment in which the machine was slow changes neither the least time nor, alone of three, the median by much."""
+    found = _found("TF", 1.0) + _found("TF", 9.0, lstm=0.9) + _found("TF", 2.0, lstm=0.05)
+    assert (found.reference.median, found.reference.least, found.lstm) == (2.0, 1.0, 0.05)
+    assert found.ours is None and found.relative == 1.0 / 0.05
 
 
 def test_without_an_anchor_nothing_is_implied():
