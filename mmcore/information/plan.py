@@ -15,6 +15,7 @@ from mmcore.information import clusters
 from mmcore.information.discretise.folds import check_folds, fold_units
 from mmcore.information.encode import Distinct, Encoded, encode, look
 from mmcore.information.estimators import find_estimator
+from mmcore.information.resampling import check_draws
 from mmcore.information.samples import codes
 from mmcore.information.sources import Source, Target
 from mmcore.seeds import stream_seed
@@ -52,7 +53,7 @@ def read_options(options: Mapping[str, Any]) -> EstimateOptions:
     """Return the options, or the error that names what is wrong.
 
     Raises:
-        InputError: for an unknown option, method or choice of rows.
+        InputError: for an unknown option, method or choice of rows, and for numbers that are none.
 
     Example:
         >>> read_options({"n_boot": 50, "max_clusters": 4}).clusters.max_clusters
@@ -69,6 +70,7 @@ def read_options(options: Mapping[str, Any]) -> EstimateOptions:
         find_estimator(name)
     if found.rows not in ROWS:
         raise unknown_name("rows", str(found.rows), ROWS)
+    check_draws(0, found.n_boot, found.n_null)
     if not isinstance(found.label_bins, int) or found.label_bins < 2:
         raise InputError("label_bins", found.label_bins, "an integer >= 2", "Pass for example label_bins=4.")
     return found

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mmcore.errors import InputError, unknown_name
 from mmcore.information.atoms import ATOMS, PID
+from mmcore.information.resampling import check_draws
 from mmcore.information.uncertainty.bias_aware import (
     INTERVALS,
     bias_aware,
@@ -282,6 +283,7 @@ def assess(
         (1.0, True)
     """
     check_names(correction, interval)
+    check_draws(seed, n_boot, n_null)
     tables = group_tables(cells, int(np.prod(shape)), groups if n_boot or n_null or correction else None)
     raw = np.array([getattr(pid, name) for name in ATOMS])
     sample = _Sample(raw, tables.sum(axis=0), tables, shape, _Solver(shape, tol), seed)

@@ -121,6 +121,9 @@ def test_a_wrong_option_is_named():
         read_options({"rows": "held_out"})
     with pytest.raises(InputError, match="clusters"):
         read_options({"compare": ["posterior"]})
+    for options in ({"n_boot": "x"}, {"n_boot": 1}, {"n_boot": True}, {"n_null": 2.5}, {"n_null": -1}):
+        with pytest.raises(InputError, match=rf"{next(iter(options))}: received .*allowed: 0, or an integer >= 2"):
+            read_options(options)
 
 
 def test_groups_that_are_the_label_are_refused():
