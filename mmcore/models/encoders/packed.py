@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from mmcore.models.compiled.eligibility import transformed
 from mmcore.models.encoders.precision import without_autocast_on_cpu
 from mmcore.models.encoders.recurrence import GruLayer, LstmLayer
 
@@ -51,7 +52,8 @@ def run_packed(
     if equal and (by_torch or (isinstance(network, nn.LSTM) and not values.requires_grad)):
         steps, state = network(values[:, :longest])
         return _without_empty(functional.pad(steps, (0, 0, 0, time - longest)), _last(network, state), lengths)
-    counts = torch.full((batch,), time) if counts is None else counts
+    # torch takes lengths on the CPU, wherever new tensors go by default.
+    counts = torch.full((batch,), time, device="cpu") if counts is None else counts
     packed = pack_padded_sequence(values, counts, batch_first=True, enforce_sorted=False)
     if by_torch:
         packed_steps, state = network(packed)
@@ -64,8 +66,8 @@ def run_packed(
 
 
 def _is_for_torch(network: Network, values: Tensor) -> bool:
-    """Where `recurrence` does not run: off the CPU, in a compiled graph, and without a gradient to save for."""
-    elsewhere = values.device.type != "cpu" or torch.compiler.is_compiling()
+    """Where `recurrence` does not run: off the CPU, inside torch's transforms, and without a gradient to save for."""
+    elsewhere = values.device.type != "cpu" or transformed()
     return elsewhere or not torch.is_grad_enabled() or not network.all_weights[0][0].requires_grad
 
 
@@ -89,8 +91,8 @@ def _positions(packed: PackedSequence, counts: Tensor) -> tuple[Tensor, Tensor]:
     order, back = packed.sorted_indices, packed.unsorted_indices
     assert order is not None and back is not None
     starts = packed.batch_sizes.cumsum(0) - packed.batch_sizes
-    time = torch.repeat_interleave(torch.arange(len(starts)), packed.batch_sizes)
-    sequence = torch.arange(len(time)) - starts[time]
+    time = torch.repeat_interleave(torch.arange(len(starts), device=starts.device), packed.batch_sizes)
+    sequence = torch.arange(len(time), device=time.device) - starts[time]
     return starts[counts - 1] + back, starts[counts[order][sequence] - 1 - time] + sequence
 
 

@@ -19,15 +19,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmcore.models.compiled.eligibility import readable
+from mmcore.models.compiled.eligibility import is_gradient_readable, readable
 from mmcore.models.encoders import compiled_recurrence
 from mmcore.models.encoders.compiled_recurrence import states_before, step_starts
 
 
+def _is_for_torch(gradient: Tensor) -> bool:
+    """Return whether a graph is asked for, or the gradient is such that steps cannot be written in place."""
+    return torch.is_grad_enabled() or not is_gradient_readable(gradient, dtypes=(gradient.dtype,))
+
+
 def _by_torch(kind: str, ctx: Any, gradient: Tensor) -> list[Tensor | None]:
-    """Return the gradients as torch makes them, themselves with a graph."""
+    """Return the gradients as torch makes them; themselves with a graph, where one is asked for."""
     data, _, recurrent, *_ = ctx.saved_tensors
-    zeros, sizes = data.new_zeros(1, ctx.sizes[0], recurrent.shape[1]), torch.tensor(ctx.sizes)
+    graph, zeros = torch.is_grad_enabled(), data.new_zeros(1, ctx.sizes[0], recurrent.shape[1])
+    sizes = data.new_tensor(ctx.sizes, dtype=torch.int64)  # not on whatever device somebody set as default
     with torch.enable_grad():
         # Views: where one input is made from another, each is to have its own part of the gradient.
         inputs = [each.view_as(each) for each in ctx.saved_tensors[:5]]
@@ -36,7 +42,7 @@ def _by_torch(kind: str, ctx: Any, gradient: Tensor) -> list[Tensor | None]:
         else:
             out = torch.lstm(inputs[0], sizes, (zeros, zeros), inputs[1:], True, 1, 0.0, False, False)[0]
     wanted = [each for each, needed in zip(inputs, ctx.needs_input_grad) if needed]
-    found = iter(torch.autograd.grad(out, wanted, gradient, create_graph=True))
+    found = iter(torch.autograd.grad(out, wanted, gradient, create_graph=graph))
     return [next(found) if needed else None for needed in ctx.needs_input_grad[:5]]
 
 
@@ -76,7 +82,7 @@ class GruLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Return the gradients of data, weights and biases."""
-        if torch.is_grad_enabled():
+        if _is_for_torch(gradients[0]):
             return *_by_torch("gru", ctx, gradients[0]), None
         with torch.autocast("cpu", enabled=False):
             saved = ctx.saved_tensors[2], *ctx.saved_tensors[5:]
@@ -166,7 +172,7 @@ class LstmLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Return the gradients of data, weights and biases."""
-        if torch.is_grad_enabled():
+        if _is_for_torch(gradients[0]):
             return *_by_torch("lstm", ctx, gradients[0]), None
         with torch.autocast("cpu", enabled=False):
             return *_lstm_gradients(ctx, gradients[0]), None

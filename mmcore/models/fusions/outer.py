@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from mmcore.models.compiled.eligibility import readable
+from mmcore.models.compiled.eligibility import is_gradient_readable, readable
 from mmcore.models.compiled.threads import in_parts
 
 # From this many entries compiled loops are worth their call; below as many a thread, a second thread is not.
@@ -64,17 +64,18 @@ class _CompiledOuter(torch.autograd.Function):
 
         ctx.save_for_backward(*arguments)
         first, second = (each.detach().contiguous() for each in arguments)
-        out = torch.empty(*first.shape, second.shape[1])
+        # Not `torch.empty`, whose type and device are whatever somebody set as default.
+        out = first.new_empty(*first.shape, second.shape[1])
         arrays = tuple(each.numpy() for each in (first, second, out))
         in_parts(product_loops()["outer"], arrays, len(first), out.numel() // _ENTRIES_A_THREAD)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Return the gradients of both vectors; as a graph where one is asked for."""
+        """Return the gradients of both vectors; by torch as a graph, or of what cannot be read."""
         from mmcore.models.compiled.loading import product_loops
 
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or not is_gradient_readable(gradients[0]):
             return _Outer.backward(ctx, *gradients)
         first, second, gradient = (each.detach().contiguous() for each in (*ctx.saved_tensors, *gradients))
         found = torch.empty_like(first), torch.empty_like(second)
@@ -93,7 +94,8 @@ def outer(first: Float[Tensor, "batch m"], second: Float[Tensor, "batch n"]) -> 
     # Under autocast one may be of lower precision than the other; the batched products want one dtype.
     dtype = torch.promote_types(first.dtype, second.dtype)
     first, second = first.to(dtype), second.to(dtype)
-    many = len(first) == len(second) and len(first) * first.shape[1] * second.shape[1] >= _MANY_ENTRIES
+    rows = first.dim() == second.dim() == 2 and len(first) == len(second)  # others torch refuses or broadcasts
+    many = rows and len(first) * first.shape[1] * second.shape[1] >= _MANY_ENTRIES
     compiled = many and readable(first, second)
     return (_CompiledOuter if compiled else _Outer).apply(first, second).flatten(1)
 

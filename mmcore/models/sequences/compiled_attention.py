@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mmcore.errors import InputError
 from mmcore.models.compiled import LANES
-from mmcore.models.compiled.eligibility import readable
+from mmcore.models.compiled.eligibility import is_gradient_readable, readable
 from mmcore.models.compiled.threads import in_parts
 from mmcore.models.sequences.dropout import drawn_seed, dropout, level
 
@@ -78,16 +78,17 @@ def _rule(mask: Tensor | None, queries: Tensor, keys: Tensor, rate: float) -> An
         shared = mask.flatten(0, 1).any(0).to(torch.uint8).numpy()
         if len(mask) > 1:
             _, _, targets, sources = mask.shape
-            rows = torch.ones(count * LANES, targets, sources, dtype=torch.uint8)
+            rows = mask.new_ones((count * LANES, targets, sources), dtype=torch.uint8)
             rows[: batch * heads] = mask.transpose(0, 1).expand(heads, -1, -1, -1).flatten(0, 1)
             apart = rows.view(count, LANES, targets, sources).permute(0, 2, 3, 1).contiguous().numpy()
     return Rule(shared, apart, level(rate), drawn_seed() if rate else np.uint64(0))
 
 
-def _empty(shape: tuple[int, ...]) -> Tensor:
+def _empty(like: Tensor, channels: int) -> Tensor:
     """Return an empty (batch, heads, time, channels) that lies (heads, channels, batch, time) in memory."""
-    batch, heads, time, channels = shape
-    return torch.empty(heads, channels, batch, time).permute(2, 0, 3, 1)
+    batch, heads, time, _ = like.shape
+    # Not `torch.empty`, whose type and device are whatever somebody set as default.
+    return like.new_empty(heads, channels, batch, time).permute(2, 0, 3, 1)
 
 
 class _Compiled(torch.autograd.Function):
@@ -101,7 +102,7 @@ class _Compiled(torch.autograd.Function):
 
         queries, keys, values, mask, rate = arguments
         it, rule = blocks(tuple(queries.shape), tuple(values.shape)), _rule(mask, queries, keys, rate)
-        out, scale = _empty((*queries.shape[:3], values.shape[3])), np.float32(queries.shape[3] ** -0.5)
+        out, scale = _empty(queries, values.shape[3]), np.float32(queries.shape[3] ** -0.5)
         arrays = (each.detach().numpy() for each in (queries, keys, values))
         ctx.threads = queries.shape[:3].numel() * keys.shape[2] // _SCORES_A_THREAD
         in_parts(attention_loops()[0], (*arrays, scale, rule, it, out.numpy()), len(it.q), ctx.threads)
@@ -111,15 +112,15 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Return the gradients of queries, keys and values; as a graph where one is asked for."""
+        """Return the gradients of queries, keys and values; by torch as a graph, or of what cannot be read."""
         from mmcore.models.compiled.loading import attention_loops
 
         *inputs, mask = ctx.saved_tensors
         scale, rule, it = ctx.state
-        if torch.is_grad_enabled():
-            return *_twice(inputs, mask, rule, len(it.q), gradients[0]), None, None
-        found = [_empty(each.shape) for each in inputs]
-        arrays = (gradients[0].to(torch.float32).numpy(), scale, rule, it, *(each.numpy() for each in found))
+        if torch.is_grad_enabled() or not is_gradient_readable(gradients[0]):
+            return *_by_equations(inputs, mask, rule, len(it.q), gradients[0]), None, None
+        found = [_empty(each, each.shape[3]) for each in inputs]
+        arrays = (gradients[0].detach().numpy(), scale, rule, it, *(each.numpy() for each in found))
         in_parts(attention_loops()[1], arrays, len(it.q), ctx.threads)
         return *found, None, None
 
@@ -135,13 +136,17 @@ def _factors(rule: Any, blocks: int, queries: Tensor, keys: Tensor) -> Float[Ten
     return rows.view(heads, batch, targets, -1).transpose(0, 1) * (2.0**32 / (2**32 - rule.drop))
 
 
-def _twice(inputs: list[Tensor], mask: Tensor | None, rule: Any, blocks: int, gradient: Tensor) -> list[Tensor | None]:
-    """Return the gradients as functions that can be differentiated again."""
-    inputs = [each.view_as(each) for each in inputs]  # one tensor may be several of them
+def _by_equations(
+    inputs: list[Tensor], mask: Tensor | None, rule: Any, blocks: int, gradient: Tensor
+) -> list[Tensor | None]:
+    """Return the gradients as torch makes them; themselves with a graph, where one is asked for."""
+    graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        inputs = [each.view_as(each) for each in inputs]  # one tensor may be several of them
+        factors = _factors(rule, blocks, inputs[0], inputs[1]) if rule.drop else None
+        out = equations(inputs[0], inputs[1], inputs[2], mask, factors=factors)
     asked = [each for each in inputs if each.requires_grad]
-    factors = _factors(rule, blocks, inputs[0], inputs[1]) if rule.drop else None
-    out = equations(inputs[0], inputs[1], inputs[2], mask, factors=factors)
-    found = iter(torch.autograd.grad(out, asked, gradient, create_graph=True))
+    found = iter(torch.autograd.grad(out, asked, gradient, create_graph=graph))
     return [next(found) if each.requires_grad else None for each in inputs]
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from mmcore.errors import InputError
-from mmcore.models.compiled.eligibility import readable
+from mmcore.models.compiled.eligibility import is_gradient_readable, readable
 
 _LEVELS = 1 << 32
 # Units below which a second thread costs more than it saves.
@@ -43,7 +44,7 @@ def check_rate(argument: str, rate: float) -> float:
 
 def drawn_seed() -> np.uint64:
     """Return 63 bits from torch's global generator."""
-    return np.uint64(torch.empty((), dtype=torch.int64).random_())
+    return np.uint64(torch.empty((), dtype=torch.int64, device="cpu").random_())  # wherever new tensors go by default
 
 
 def level(rate: float) -> int:
@@ -69,17 +70,19 @@ def scale(rate: float) -> float:
     return _LEVELS / (_LEVELS - level(rate))
 
 
-def _run(name: str, *arguments: Any, out: Tensor) -> Tensor:
-    """Fill `out` by the loop of that name, tensors as flat arrays."""
+def _fill(out: NDArray[np.float32], name: str, *arguments: Any) -> None:
+    """Fill `out` by the loop of that name; arrays are flat."""
     from mmcore.models.compiled.dropout import CHUNK
     from mmcore.models.compiled.loading import dropout_loops
     from mmcore.models.compiled.threads import in_parts
 
-    flat = (
-        each.detach().contiguous().view(-1).numpy() if isinstance(each, Tensor) else each
-        for each in (*arguments, out.view(-1))
-    )
-    in_parts(dropout_loops()[name], tuple(flat), -(-out.numel() // CHUNK), out.numel() // _UNITS_A_THREAD)
+    in_parts(dropout_loops()[name], (*arguments, out), -(-out.size // CHUNK), out.size // _UNITS_A_THREAD)
+
+
+def _run(name: str, *arguments: Any, out: Tensor) -> Tensor:
+    """Fill `out` by the loop of that name, tensors as flat arrays."""
+    flat = (each.detach().contiguous().view(-1).numpy() if isinstance(each, Tensor) else each for each in arguments)
+    _fill(out.view(-1).numpy(), name, *flat)
     return out
 
 
@@ -94,9 +97,10 @@ def factors(x: Tensor, rate: float, seed: np.uint64 | None = None) -> Tensor:
         >>> factors(torch.zeros(2), 0.0).tolist()
         [1.0, 1.0]
     """
-    ones = torch.ones(x.shape, dtype=torch.float32, device=x.device)
-    kept = _run("drop", ones, level(rate), np.float32(1.0), drawn_seed() if seed is None else seed, out=ones)
-    return kept.to(x.dtype).mul_(scale(rate))
+    # Without torch: what follows the way back of a batch of gradients is to see no more than the numbers.
+    kept = np.ones(x.numel(), np.float32)
+    _fill(kept, "drop", kept, level(rate), np.float32(1.0), drawn_seed() if seed is None else seed)
+    return torch.from_numpy(kept).view(x.shape).to(x.dtype).mul_(scale(rate))
 
 
 def _empty(x: Tensor) -> Tensor:
@@ -120,7 +124,7 @@ class _AddDropout(torch.autograd.Function):
         """Return the gradient, and the same where units were kept."""
         (g,) = gradients
         first = g if ctx.needs_input_grad[0] else None
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or not is_gradient_readable(g):
             return first, g * factors(g, ctx.rate, ctx.seed), None
         return first, _run("drop", g, *_settings(ctx.rate, ctx.seed), out=_empty(g)), None
 
@@ -143,7 +147,7 @@ class _ReluDropout(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Return the gradient, which passes where the result is positive."""
         (g,), (y,) = gradients, ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or not is_gradient_readable(g):
             return torch.ops.aten.threshold_backward(g, y.detach(), 0) * ctx.scale, None
         return _run("rectified_back", g, y, np.float32(ctx.scale), out=_empty(g)), None
 
