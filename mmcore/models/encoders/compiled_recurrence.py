@@ -43,6 +43,21 @@ def states_before(out: Tensor, sizes: list[int]) -> Float[Tensor, "later hidden"
     return torch.cat([out[start : start + size] for start, size in zip(step_starts(sizes), sizes[1:])])
 
 
+def fits(data: Tensor, weight: Tensor, recurrent: Tensor, bias: Tensor, recurrent_bias: Tensor) -> bool:
+    """Return whether the loops, which check nothing, find in these what they read; others torch refuses or broadcasts.
+
+    Example:
+        >>> layer = [each.detach() for each in torch.nn.GRU(2, 3).parameters()]
+        >>> fits(torch.ones(4, 2), *layer), fits(torch.ones(4, 2), *layer[:3], torch.ones(1))
+        (True, False)
+    """
+    if data.dim() != 2 or recurrent.dim() != 2:
+        return False
+    hidden = recurrent.shape[1]
+    shapes = [tuple(each.shape) for each in (weight, recurrent, bias, recurrent_bias)]
+    return hidden > 0 and shapes == [(3 * hidden, data.shape[1]), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
+
+
 def _by_tiles(recurrent: Tensor, sizes: list[int]) -> bool:
     """Return whether whole sequences are computed at once: eight rows and 32 columns fill a tile."""
     return wide_vectors() and sizes[0] >= _LEAST_ROWS and recurrent.shape[1] >= _LEAST_HIDDEN

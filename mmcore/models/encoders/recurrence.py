@@ -14,14 +14,23 @@ Packed: the steps of all sequences, longest first, one time after another; `size
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmcore.errors import InputError
 from mmcore.models.compiled.eligibility import is_gradient_readable, readable
 from mmcore.models.encoders import compiled_recurrence
 from mmcore.models.encoders.compiled_recurrence import states_before, step_starts
+
+
+def _check(data: Tensor, sizes: list[int]) -> None:
+    """Raise InputError for sizes of other steps than these, of which rows would be read, or left, that nobody wrote."""
+    if not sizes or sizes[-1] < 1 or sum(sizes) != len(data) or any(map(operator.lt, sizes, sizes[1:])):
+        allowed = f"numbers from 1, none above the one before, which add up to {len(data)} rows"
+        raise InputError("sizes", sizes, allowed, "Pack the sequences by `pack_padded_sequence`.")
 
 
 def _is_for_torch(gradient: Tensor) -> bool:
@@ -66,7 +75,9 @@ class GruLayer(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         """Return the states."""
         data, weight, recurrent, bias, recurrent_bias, sizes = arguments
-        ctx.compiled = readable(*arguments[:5]) and not torch.is_autocast_enabled("cpu")
+        _check(data, sizes)
+        by_loops = readable(*arguments[:5]) and compiled_recurrence.fits(*arguments[:5])
+        ctx.compiled = by_loops and not torch.is_autocast_enabled("cpu")
         # Becomes r, z, n; a compiled step adds the bias as it reads a row.
         gates = data @ weight.t() if ctx.compiled else torch.addmm(bias, data, weight.t())
         pushed = torch.empty_like(gates)  # the recurrent part, U h + c
@@ -151,6 +162,7 @@ class LstmLayer(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         """Return the states."""
         data, weight, recurrent, bias, recurrent_bias, sizes = arguments
+        _check(data, sizes)
         hidden = recurrent.shape[1]
         gates = torch.addmm(bias + recurrent_bias, data, weight.t())  # becomes i, f, g, o
         cells, squashed, out = (data.new_empty(len(data), hidden) for _ in range(3))
