@@ -114,6 +114,7 @@ def gru_gradients(
     from mmcore.models.compiled.loading import recurrence_loops
 
     loops = recurrence_loops()
+    gates, pushed, out = (each.contiguous() for each in (gates, pushed, out))  # hooks may have turned what was saved
     states, flat = gradient.to(out.dtype).clone(memory_format=torch.contiguous_format), torch.empty_like(gates)
     arrays = tuple(each.detach().numpy() for each in (gates, pushed, out, states, flat))
     if _by_tiles(recurrent, sizes):

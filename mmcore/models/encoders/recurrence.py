@@ -33,19 +33,23 @@ def _check(data: Tensor, sizes: list[int]) -> None:
         raise InputError("sizes", sizes, allowed, "Pack the sequences by `pack_padded_sequence`.")
 
 
-def _is_for_torch(gradient: Tensor) -> bool:
+def _is_for_torch(gradient: Tensor, by_loops: bool) -> bool:
     """Return whether a graph is asked for, or the gradient is such that steps cannot be written in place."""
-    return torch.is_grad_enabled() or not is_gradient_readable(gradient, dtypes=(gradient.dtype,))
+    if torch.is_grad_enabled():
+        return True
+    traced = torch.compiler.is_compiling() and not by_loops
+    return not traced and not is_gradient_readable(gradient, dtypes=(gradient.dtype,))
 
 
 def _by_torch(kind: str, ctx: Any, gradient: Tensor) -> list[Tensor | None]:
     """Return the gradients as torch makes them; themselves with a graph, where one is asked for."""
-    data, _, recurrent, *_ = ctx.saved_tensors
+    saved = ctx.saved_tensors  # once: with checkpoints each reading computes them anew, and a second one is refused
+    data, _, recurrent, *_ = saved
     graph, zeros = torch.is_grad_enabled(), data.new_zeros(1, ctx.sizes[0], recurrent.shape[1])
     sizes = data.new_tensor(ctx.sizes, dtype=torch.int64)  # not on whatever device somebody set as default
     with torch.enable_grad():
         # Views: where one input is made from another, each is to have its own part of the gradient.
-        inputs = [each.view_as(each) for each in ctx.saved_tensors[:5]]
+        inputs = [each.view_as(each) for each in saved[:5]]
         if kind == "gru":
             out = torch.gru(inputs[0], sizes, zeros, inputs[1:], True, 1, 0.0, False, False)[0]
         else:
@@ -55,10 +59,11 @@ def _by_torch(kind: str, ctx: Any, gradient: Tensor) -> list[Tensor | None]:
     return [next(found) if needed else None for needed in ctx.needs_input_grad[:5]]
 
 
-def _all_gradients(ctx: Any, to_input: Tensor, of_recurrent: Tensor, of_recurrent_bias: Tensor) -> list[Tensor | None]:
-    """Gradients of data, weights and biases; `to_input` is that of `W x + b`, (steps, gates)."""
-    data, weight = ctx.saved_tensors[:2]
-    to_data = to_input @ weight if ctx.needs_input_grad[0] else None
+def _all_gradients(
+    data: Tensor, weight: Tensor | None, to_input: Tensor, of_recurrent: Tensor, of_recurrent_bias: Tensor
+) -> list[Tensor | None]:
+    """Gradients of data (None without weight), weights and biases; `to_input` is that of `W x + b`, (steps, gates)."""
+    to_data = None if weight is None else to_input @ weight
     return [to_data, to_input.t() @ data, of_recurrent, to_input.sum(0), of_recurrent_bias]
 
 
@@ -93,13 +98,13 @@ class GruLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Return the gradients of data, weights and biases."""
-        if _is_for_torch(gradients[0]):
+        if _is_for_torch(gradients[0], ctx.compiled):
             return *_by_torch("gru", ctx, gradients[0]), None
         with torch.autocast("cpu", enabled=False):
-            saved = ctx.saved_tensors[2], *ctx.saved_tensors[5:]
+            data, weight, recurrent, _, _, *states = ctx.saved_tensors
             way = compiled_recurrence.gru_gradients if ctx.compiled else _gru_gradients
-            found = way(*saved, gradients[0], ctx.sizes)  # type: ignore[call-arg]
-            return *_all_gradients(ctx, *found), None
+            found = way(recurrent, *states, gradients[0], ctx.sizes)  # type: ignore[call-arg]
+            return *_all_gradients(data, weight if ctx.needs_input_grad[0] else None, *found), None
 
 
 def _gru_steps(
@@ -184,14 +189,14 @@ class LstmLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Return the gradients of data, weights and biases."""
-        if _is_for_torch(gradients[0]):
+        if _is_for_torch(gradients[0], by_loops=False):
             return *_by_torch("lstm", ctx, gradients[0]), None
         with torch.autocast("cpu", enabled=False):
             return *_lstm_gradients(ctx, gradients[0]), None
 
 
 def _lstm_gradients(ctx: Any, gradient: Tensor) -> list[Tensor | None]:
-    recurrent, gates, cells, squashed, out = (ctx.saved_tensors[index] for index in (2, 5, 6, 7, 8))
+    data, weight, recurrent, _, _, gates, cells, squashed, out = ctx.saved_tensors
     sizes, starts, hidden = ctx.sizes, step_starts(ctx.sizes), recurrent.shape[1]
     enter, keep, candidate, leave = gates.view(-1, 4, hidden).unbind(1)
     # What the gradients of the cell (i, f, g) and of the state (o) are multiplied by to give those of the gates.
@@ -215,4 +220,4 @@ def _lstm_gradients(ctx: Any, gradient: Tensor) -> list[Tensor | None]:
             torch.addmm(before, flat[start:stop], recurrent, out=before)
             torch.mul(cell, keep[start:stop], out=inner[earlier])
     of_recurrent = flat[sizes[0] :].t() @ states_before(out, sizes)
-    return _all_gradients(ctx, flat, of_recurrent, flat.sum(0))
+    return _all_gradients(data, weight if ctx.needs_input_grad[0] else None, flat, of_recurrent, flat.sum(0))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from mmcore.models.encoders.packed import run_packed
 from mmcore.models.encoders.recurrence import GruLayer, LstmLayer
@@ -137,6 +138,28 @@ def test_what_somebody_set_as_default_changes_nothing(case):
         torch.set_default_dtype(torch.float32)
     _close(elsewhere, expected)
     _close(double, expected)
+
+
+def test_checkpoints_compute_the_same_again(case):
+    run, arguments = case
+    expected = torch.autograd.grad(run(*arguments).sin().sum(), arguments)
+    found = torch.autograd.grad(checkpoint(run, *arguments, use_reentrant=False).sin().sum(), arguments)
+    assert all(map(torch.equal, found, expected))
+    once = checkpoint(run, *arguments, use_reentrant=False)
+    first = torch.autograd.grad(once.sin().sum(), arguments, create_graph=True)
+    _close([each.detach() for each in first], expected)
+
+
+def test_what_hooks_keep_otherwise_in_memory_is_read(case):
+    run, arguments = case
+    expected = torch.autograd.grad(run(*arguments).sin().sum(), arguments)
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: x.mT.contiguous() if x.dim() > 1 else x, _turned_back):
+        out = run(*arguments).sin().sum()
+    _close(torch.autograd.grad(out, arguments), expected)
+
+
+def _turned_back(x):
+    return x.mT if x.dim() > 1 else x
 
 
 def test_recurrent_networks_inside_transforms_are_torchs():
