@@ -104,7 +104,7 @@ def recurrence_loops() -> dict[str, Any]:
     x, one, three = (np.empty((1,) * axes, np.float32) for axes in (2, 1, 3))
     steps = np.empty(1, np.int64)
     samples = {
-        "gru_step": (x, one, x, x, 0, 1, 0),
+        "gru_step": (x, one, x, x, x, 0, 1, 0),
         "gru_step_back": (x, x, x, x, x, 0, 1, 0),
         "gru_input": (x, x, x),
         "pack": (np.empty((2, 2), np.float32)[:, ::2], three),  # of any layout

@@ -5,7 +5,7 @@
 
 Reference: Cho et al. 2014 (EMNLP), in the form of `torch.nn.GRU`; g is the gradient of h', s the logistic function, and
 dr, dz, dn are gradients of what the functions are taken of. Arrays are float32 and contiguous, with a row for each step
-of each sequence: `gates`, (rows, 3 h), come as W x and are left as r, z, n; `pushed`, (rows, 3 h), are U h + c. Row
+of each sequence: `gates`, (rows, 3 h), come as W x and are left as r, z, n; `pushed`, (rows, h), keeps p. Row
 `start + i` has its earlier state in row `before + i`, or zeros where `before` is -1.
 Whole sequences: `starts` and `sizes` hold, for each step, its first row and how many sequences have it, longest first;
 [first, last) are sequences, so that threads share nothing. The recurrent weights lie in panels of 32 columns,
@@ -39,8 +39,8 @@ def panels_for(terms: int, columns: int) -> NDArray[np.float32]:
 
 
 @inlined
-def advance(g, bias, p, earlier, out):  # type: ignore[no-untyped-def]
-    """One row of a step; g comes as W x, without its bias."""
+def advance(g, bias, p, earlier, out, pushed):  # type: ignore[no-untyped-def]
+    """One row of a step; g comes as W x, without its bias, and p as U h + c, of which `pushed` keeps the last third."""
     hidden = len(out)
     for j in range(hidden):
         g[j] = sigmoid(g[j] + bias[j] + p[j])
@@ -50,6 +50,8 @@ def advance(g, bias, p, earlier, out):  # type: ignore[no-untyped-def]
         n = hyperbolic_tangent(g[2 * hidden + j] + bias[2 * hidden + j] + g[j] * p[2 * hidden + j])
         g[2 * hidden + j] = n
         out[j] = n + g[hidden + j] * (earlier[j] - n)
+    for j in range(hidden):
+        pushed[j] = p[2 * hidden + j]
 
 
 @inlined
@@ -60,7 +62,7 @@ def retreat(g, p, earlier, gradient, d):  # type: ignore[no-untyped-def]
         r, z, n = g[j], g[hidden + j], g[2 * hidden + j]
         new = gradient[j] * (_ONE - z) * (_ONE - n * n)
         d[2 * hidden + j] = new * r
-        d[j] = new * p[2 * hidden + j] * r * (_ONE - r)
+        d[j] = new * p[j] * r * (_ONE - r)
         d[hidden + j] = gradient[j] * (earlier[j] - n) * z * (_ONE - z)
 
 
@@ -88,13 +90,13 @@ def add_products(a, a_start, rows, panels, c, c_start, edge):  # type: ignore[no
 def define(sources: int) -> dict[str, Any]:
     """Return functions to be compiled, by name. `sources` is part of the key of the cache on disk."""
 
-    def gru_step(gates, bias, pushed, out, start, stop, before):  # type: ignore[no-untyped-def]
+    def gru_step(gates, bias, p, pushed, out, start, stop, before):  # type: ignore[no-untyped-def]
         """Fill the step's rows of `out`, and leave r, z, n in `gates`."""
         _ = sources  # numba keys its cache by what a function closes over
         zeros = np.zeros(out.shape[1], np.float32)
         for row in range(start, stop):
             earlier = zeros if before < 0 else out[before + row - start]
-            advance(gates[row], bias, pushed[row], earlier, out[row])
+            advance(gates[row], bias, p[row - start], earlier, out[row], pushed[row])
 
     def gru_step_back(gates, pushed, out, states, factors, start, stop, before):  # type: ignore[no-untyped-def]
         """Fill the step's rows of `factors`; add g z to the gradient of the state before."""
@@ -140,15 +142,16 @@ def define(sources: int) -> dict[str, Any]:
         """Fill `pushed` and `out`, and leave r, z, n in `gates`; the panels are those of U transposed."""
         _ = sources
         zeros, edge = np.zeros(out.shape[1], np.float32), np.empty((last - first, COLUMNS), np.float32)
+        p = np.empty((last - first, gates.shape[1]), np.float32)
         for t in range(len(sizes)):
             start, stop = starts[t] + first, starts[t] + min(last, sizes[t])
             before = starts[t - 1] + first if t > 0 else -1
-            pushed[start:stop] = recurrent_bias
+            p[:] = recurrent_bias
             if before >= 0 and stop > start:
-                add_products(out, before, stop - start, panels, pushed, start, edge)
+                add_products(out, before, stop - start, panels, p, 0, edge)
             for row in range(start, stop):
                 earlier = zeros if before < 0 else out[before + row - start]
-                advance(gates[row], bias, pushed[row], earlier, out[row])
+                advance(gates[row], bias, p[row - start], earlier, out[row], pushed[row])
 
     def gru_back(gates, pushed, out, states, factors, panels, starts, sizes, first, last):  # type: ignore[no-untyped-def]
         """Fill `factors`; turn `states`, the gradient of `out`, into that of all states; the panels are those of U."""

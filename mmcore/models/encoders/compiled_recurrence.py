@@ -91,7 +91,7 @@ def gru_steps(
     recurrent_bias: Tensor,
     sizes: list[int],
 ) -> None:
-    """Fill `pushed` with U h + c and `out` with states, and leave r, z, n in `gates`, which come as W x, without b."""
+    """Fill `pushed`, (rows, hidden), and `out` with states; leave r, z, n in `gates`, which come as W x, without b."""
     from mmcore.models.compiled.loading import recurrence_loops
 
     both = bias.detach().contiguous().numpy(), recurrent_bias.detach().contiguous().numpy()
@@ -99,11 +99,11 @@ def gru_steps(
     if _by_tiles(recurrent, sizes):
         _sequences("gru_forth", (*arrays, _panels(turned), both[1]), sizes)
         return
-    step, before, start = recurrence_loops()["gru_step"], -1, 0
+    step, room, before, start = recurrence_loops()["gru_step"], gates.new_empty(sizes[0], gates.shape[1]), -1, 0
     for size in sizes:
         state = out.new_zeros(size, out.shape[1]) if before < 0 else out[before : before + size]
-        torch.addmm(recurrent_bias, state, turned, out=pushed[start : start + size])
-        step(*arrays, start, start + size, before)
+        torch.addmm(recurrent_bias, state, turned, out=room[:size])
+        step(*arrays[:2], room.numpy(), *arrays[2:], start, start + size, before)
         before, start = start, start + size
 
 

@@ -85,8 +85,9 @@ class GruLayer(torch.autograd.Function):
         ctx.compiled = by_loops and not torch.is_autocast_enabled("cpu")
         # Becomes r, z, n; a compiled step adds the bias as it reads a row.
         gates = data @ weight.t() if ctx.compiled else torch.addmm(bias, data, weight.t())
-        pushed = torch.empty_like(gates)  # the recurrent part, U h + c
         out = data.new_empty(len(data), recurrent.shape[1])
+        # The recurrent part, U h + c; compiled loops keep what the way back needs of it, the last third.
+        pushed = torch.empty_like(out if ctx.compiled else gates)
         if ctx.compiled:
             compiled_recurrence.gru_steps(gates, bias, pushed, out, recurrent, recurrent_bias, sizes)
         else:

@@ -293,7 +293,7 @@ def _loops_within_guards(hidden, sizes, parts, front):
 
     gates, weight, states = numbers(rows, 3 * hidden), numbers(3 * hidden, hidden), numbers(rows, hidden)
     bias, recurrent_bias = numbers(3 * hidden), numbers(3 * hidden)
-    pushed, out, factors = (_guarded((rows, columns * hidden), front) for columns in (3, 1, 3))
+    pushed, out, factors = (_guarded((rows, columns * hidden), front) for columns in (1, 1, 3))
     steps = [_guarded((len(sizes),), front, each, np.int64) for each in (np.cumsum([0, *sizes[:-1]]), np.array(sizes))]
     panels = [_guarded(panels_for(*each.shape).shape, front) for each in (weight.T, weight)]
     for each, room in zip((weight.T, weight), panels):
