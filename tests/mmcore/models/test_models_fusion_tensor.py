@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from mmcore.errors import InputError
+from mmcore.models.compiled import products
 from mmcore.models.fusions.low_rank_tensor import LowRankTensorFusion
 from mmcore.models.fusions.lower_order import LowerOrderInteractions
 from mmcore.models.fusions.outer import linear_of_outer, outer, outer_of_all, with_one
@@ -288,3 +290,26 @@ def test_what_is_not_a_number_is_not_lost_in_large_products():
     first, second = torch.randn(8, 100), torch.randn(8, 200)
     first[3, 7] = torch.nan
     assert outer(first, second).isnan().sum() == 200
+
+
+@pytest.mark.parametrize("shape", [(32, 33, 4257), (7, 1000, 333), (3, 2500, 1001), (40, 20_000, 3), (2, 1_100_000, 1)])
+def test_a_product_of_many_megabytes_has_every_entry(shape):
+    """It is written past the cache, in lines of 64 bytes that begin anywhere in a row."""
+    batch, m, n = shape
+    assert batch * m * n >= products._STREAMED
+    first, second = (torch.randn(batch, size, generator=torch.Generator().manual_seed(size)) for size in (m, n))
+    first[0, 0] = torch.nan
+    found = outer(first, second).view(shape)
+    assert torch.equal(found.isnan(), (first[:, :, None] * second[:, None]).isnan())
+    assert torch.equal(found.nan_to_num(), (first[:, :, None] * second[:, None]).nan_to_num())
+
+
+def test_what_is_written_past_the_cache_ends_where_it_should():
+    """At every distance from a line of memory, and for every length about one and two of them."""
+    y = np.arange(1.0, 41.0, dtype=np.float32)
+    for start in range(17):
+        for count in range(41):
+            target = np.zeros(80, np.float32)
+            products.past_cache(np.float32(2.0), y[:count], target, start)
+            assert np.array_equal(target[start : start + count], 2 * y[:count])
+            assert not target[:start].any() and not target[start + count :].any()
