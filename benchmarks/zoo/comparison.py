@@ -17,6 +17,8 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from benchmarks.zoo.measurement import Step, Timing, lstm_step, peak_bytes, seconds
 from benchmarks.zoo.published import PUBLISHED
 from benchmarks.zoo.reference import reference_step
@@ -32,13 +34,14 @@ class Comparison:
     """What a row gave: seconds and peak bytes of both sides, and why ours is missing where it is.
 
     `published` is the reference's time with the loss that the published time includes; it differs for fusions alone.
+    `lstm` is the LSTM's least time at each moment; all moments have as many steps.
     """
 
     row: Row
     reference: Timing
     reference_bytes: int
     published: Timing
-    lstm: float
+    lstm: tuple[float, ...]
     ours: Timing | None = None
     ours_bytes: int | None = None
     reason: str = ""
@@ -50,8 +53,9 @@ class Comparison:
 
     @property
     def relative(self) -> float:
-        """The reference's least time over the LSTM's."""
-        return self.published.least / self.lstm
+        """The reference's least time over the LSTM's, of the moment where that is lowest: a slow one slows both."""
+        moments = np.array_split(self.published.times, len(self.lstm))
+        return float(min(times.min() / lstm for times, lstm in zip(moments, self.lstm)))
 
     def __add__(self, later: Comparison) -> Comparison:
         """Return the same row with the steps of another moment, too."""
@@ -60,7 +64,7 @@ class Comparison:
             self,
             reference=self.reference + later.reference,
             published=self.published + later.published,
-            lstm=min(self.lstm, later.lstm),
+            lstm=self.lstm + later.lstm,
             ours=ours,
         )
 
@@ -84,17 +88,13 @@ def compare(row: Row, steps: int | None = None) -> Comparison:
     held = {name: peak_bytes(side) for name, side in sides.items()}
     published = times.get("published", times["reference"])
     return Comparison(
-        row, times["reference"], held["reference"], published, lstm, times.get("ours"), held.get("ours"), reason
+        row, times["reference"], held["reference"], published, (lstm,), times.get("ours"), held.get("ours"), reason
     )
 
 
 def published_lstm(found: Mapping[str, Comparison]) -> float | None:
     """Return the seconds of the LSTM's step on the machine of the published table; None without an anchor."""
-    logs = [
-        math.log(PUBLISHED[name].least / 1000 / found[name].published.least * found[name].lstm)
-        for name in ANCHORS
-        if name in found
-    ]
+    logs = [math.log(PUBLISHED[name].least / 1000 / found[name].relative) for name in ANCHORS if name in found]
     return math.exp(sum(logs) / len(logs)) if logs else None
 
 

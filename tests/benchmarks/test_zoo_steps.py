@@ -82,7 +82,7 @@ def test_each_side_is_charged_what_its_steps_take(monkeypatch):
 
 def _found(name, seconds_, lstm=0.1):
     timing = Timing((seconds_,))
-    return Comparison(BY_NAME[name], timing, 0, timing, lstm)
+    return Comparison(BY_NAME[name], timing, 0, timing, (lstm,))
 
 
 def test_on_a_machine_twice_as_fast_every_reference_is_at_its_proportion():
@@ -105,8 +105,8 @@ def test_a_reference_that_is_too_slow_is_called_a_defect():
 def test_moments_are_joined_step_by_step():
     """A moment in which the machine was slow changes neither the least time nor, alone of three, the median by much."""
     found = _found("TF", 1.0) + _found("TF", 9.0, lstm=0.9) + _found("TF", 2.0, lstm=0.05)
-    assert (found.reference.median, found.reference.least, found.lstm) == (2.0, 1.0, 0.05)
-    assert found.ours is None and found.relative == 1.0 / 0.05
+    assert (found.reference.median, found.reference.least, found.lstm) == (2.0, 1.0, (0.1, 0.9, 0.05))
+    assert found.ours is None and found.relative == 1.0 / 0.1
 
 
 def test_without_an_anchor_nothing_is_implied():

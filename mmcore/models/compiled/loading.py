@@ -99,17 +99,16 @@ def recurrence_loops() -> dict[str, Any]:
 
     Example:
         >>> sorted(recurrence_loops())
-        ['gru_back', 'gru_forth', 'gru_input', 'gru_step', 'gru_step_back', 'pack']
+        ['gru_back', 'gru_forth', 'gru_step', 'gru_step_back', 'pack']
     """
     x, one, three = (np.empty((1,) * axes, np.float32) for axes in (2, 1, 3))
     steps = np.empty(1, np.int64)
     samples = {
         "gru_step": (x, one, x, x, x, 0, 1, 0),
-        "gru_step_back": (x, x, x, x, x, 0, 1, 0),
-        "gru_input": (x, x, x),
+        "gru_step_back": (x, x, x, x, x, x, 0, 1, 0),
         "pack": (np.empty((2, 2), np.float32)[:, ::2], three),  # of any layout
         "gru_forth": (x, one, x, x, three, one, steps, steps, 0, 1),
-        "gru_back": (x, x, x, x, x, three, steps, steps, 0, 1),
+        "gru_back": (x, x, x, x, x, x, three, steps, steps, 0, 1),
     }
     return _compiled(recurrence, samples, "recurrence", 8, tiles)
 

@@ -5,7 +5,8 @@
 
 Reference: Cho et al. 2014 (EMNLP), in the form of `torch.nn.GRU`; g is the gradient of h', s the logistic function, and
 dr, dz, dn are gradients of what the functions are taken of. Arrays are float32 and contiguous, with a row for each step
-of each sequence: `gates`, (rows, 3 h), come as W x and are left as r, z, n; `pushed`, (rows, h), keeps p. Row
+of each sequence: `gates`, (rows, 3 h), come as W x and are left as r, z, n; `pushed`, (rows, h), keeps p;
+`factors`, (rows, 3 h), and `fresh`, (rows, h), are gradients of U h + c and of W_n x. Row
 `start + i` has its earlier state in row `before + i`, or zeros where `before` is -1.
 Whole sequences: `starts` and `sizes` hold, for each step, its first row and how many sequences have it, longest first;
 [first, last) are sequences, so that threads share nothing. The recurrent weights lie in panels of 32 columns,
@@ -55,12 +56,13 @@ def advance(g, bias, p, earlier, out, pushed):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def retreat(g, p, earlier, gradient, d):  # type: ignore[no-untyped-def]
-    """One row of a step: the gradients of U h + c, in the order r, z, n."""
+def retreat(g, p, earlier, gradient, d, fresh):  # type: ignore[no-untyped-def]
+    """One row of a step: the gradients of U h + c, in the order r, z, n, and, as r does not scale it, of W_n x."""
     hidden = len(gradient)
     for j in range(hidden):
         r, z, n = g[j], g[hidden + j], g[2 * hidden + j]
         new = gradient[j] * (_ONE - z) * (_ONE - n * n)
+        fresh[j] = new
         d[2 * hidden + j] = new * r
         d[j] = new * p[j] * r * (_ONE - r)
         d[hidden + j] = gradient[j] * (earlier[j] - n) * z * (_ONE - z)
@@ -98,28 +100,18 @@ def define(sources: int) -> dict[str, Any]:
             earlier = zeros if before < 0 else out[before + row - start]
             advance(gates[row], bias, p[row - start], earlier, out[row], pushed[row])
 
-    def gru_step_back(gates, pushed, out, states, factors, start, stop, before):  # type: ignore[no-untyped-def]
-        """Fill the step's rows of `factors`; add g z to the gradient of the state before."""
+    def gru_step_back(gates, pushed, out, states, factors, fresh, start, stop, before):  # type: ignore[no-untyped-def]
+        """Fill the step's rows of `factors` and `fresh`; add g z to the gradient of the state before."""
         _ = sources
         hidden = out.shape[1]
         zeros = np.zeros(hidden, np.float32)
         for row in range(start, stop):
             earlier = zeros if before < 0 else out[before + row - start]
-            retreat(gates[row], pushed[row], earlier, states[row], factors[row])
+            retreat(gates[row], pushed[row], earlier, states[row], factors[row], fresh[row])
             if before >= 0:
                 target, state, update = states[before + row - start], states[row], gates[row, hidden : 2 * hidden]
                 for j in range(hidden):
                     target[j] += state[j] * update[j]
-
-    def gru_input(gates, states, factors):  # type: ignore[no-untyped-def]
-        """Replace the last third of `factors` by the gradient of W_n x, which does not pass through r."""
-        _ = sources
-        hidden = states.shape[1]
-        for row in range(len(states)):
-            g, d, state = gates[row], factors[row], states[row]
-            for j in range(hidden):
-                n = g[2 * hidden + j]
-                d[2 * hidden + j] = state[j] * (_ONE - g[hidden + j]) * (_ONE - n * n)
 
     def pack(weight, panels):  # type: ignore[no-untyped-def]
         """Copy (terms, columns), of any strides, to panels."""
@@ -153,8 +145,10 @@ def define(sources: int) -> dict[str, Any]:
                 earlier = zeros if before < 0 else out[before + row - start]
                 advance(gates[row], bias, p[row - start], earlier, out[row], pushed[row])
 
-    def gru_back(gates, pushed, out, states, factors, panels, starts, sizes, first, last):  # type: ignore[no-untyped-def]
-        """Fill `factors`; turn `states`, the gradient of `out`, into that of all states; the panels are those of U."""
+    def gru_back(  # type: ignore[no-untyped-def]
+        gates, pushed, out, states, factors, fresh, panels, starts, sizes, first, last
+    ):
+        """Fill `factors` and `fresh`; turn `states`, the gradient of `out`, into all states' by the panels of U."""
         _ = sources
         hidden = out.shape[1]
         zeros, edge = np.zeros(hidden, np.float32), np.empty((last - first, COLUMNS), np.float32)
@@ -163,7 +157,7 @@ def define(sources: int) -> dict[str, Any]:
             before = starts[t - 1] + first if t > 0 else -1
             for row in range(start, stop):
                 earlier = zeros if before < 0 else out[before + row - start]
-                retreat(gates[row], pushed[row], earlier, states[row], factors[row])
+                retreat(gates[row], pushed[row], earlier, states[row], factors[row], fresh[row])
                 if before >= 0:
                     target = before + row - start
                     for j in range(hidden):
@@ -171,5 +165,5 @@ def define(sources: int) -> dict[str, Any]:
             if before >= 0 and stop > start:
                 add_products(factors, start, stop - start, panels, states, before, edge)
 
-    functions = (gru_step, gru_step_back, gru_input, pack, gru_forth, gru_back)
+    functions = (gru_step, gru_step_back, pack, gru_forth, gru_back)
     return {each.__name__: kept(each, fastmath=FAST, error_model="numpy", nogil=True) for each in functions}

@@ -109,24 +109,37 @@ def gru_steps(
 
 def gru_gradients(
     recurrent: Tensor, gates: Tensor, pushed: Tensor, out: Tensor, gradient: Tensor, sizes: list[int]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of W x + b, (steps, gates), of U and of c."""
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of U h + c and of W_n x, (steps, 3 hidden) and (steps, hidden); of r and z W x has U h's."""
     from mmcore.models.compiled.loading import recurrence_loops
 
-    loops = recurrence_loops()
+    step = recurrence_loops()["gru_step_back"]
     gates, pushed, out = (each.contiguous() for each in (gates, pushed, out))  # hooks may have turned what was saved
-    states, flat = gradient.to(out.dtype).clone(memory_format=torch.contiguous_format), torch.empty_like(gates)
-    arrays = tuple(each.detach().numpy() for each in (gates, pushed, out, states, flat))
+    states = gradient.to(out.dtype).clone(memory_format=torch.contiguous_format)
+    flat, fresh = torch.empty_like(gates), torch.empty_like(out)
+    arrays = tuple(each.detach().numpy() for each in (gates, pushed, out, states, flat, fresh))
     if _by_tiles(recurrent, sizes):
         _sequences("gru_back", (*arrays, _panels(recurrent)), sizes)
-    else:
-        starts = step_starts(sizes)
-        for index in range(len(sizes) - 1, -1, -1):
-            start, stop = starts[index], starts[index] + sizes[index]
-            loops["gru_step_back"](*arrays, start, stop, starts[index - 1] if index else -1)
-            if index:
-                before = states[starts[index - 1] : starts[index - 1] + sizes[index]]
-                torch.addmm(before, flat[start:stop], recurrent, out=before)
-    of_recurrent, of_recurrent_bias = flat[sizes[0] :].t() @ states_before(out, sizes), flat.sum(0)
-    loops["gru_input"](arrays[0], arrays[3], arrays[4])
-    return flat, of_recurrent, of_recurrent_bias
+        return flat, fresh
+    starts = step_starts(sizes)
+    for index in range(len(sizes) - 1, -1, -1):
+        start, stop = starts[index], starts[index] + sizes[index]
+        step(*arrays, start, stop, starts[index - 1] if index else -1)
+        if index:
+            before = states[starts[index - 1] : starts[index - 1] + sizes[index]]
+            torch.addmm(before, flat[start:stop], recurrent, out=before)
+    return flat, fresh
+
+
+def all_gradients(
+    data: Tensor, weight: Tensor | None, out: Tensor, flat: Tensor, fresh: Tensor, sizes: list[int]
+) -> list[Tensor | None]:
+    """Return the gradients of data (None without weight), weights and biases, given those of `gru_gradients`."""
+    hidden, sums = fresh.shape[1], flat.sum(0)
+    shared = flat[:, : 2 * hidden]  # r and z add W x and U h
+    of_weight = flat.new_empty(flat.shape[1], data.shape[1])
+    torch.mm(shared.t(), data, out=of_weight[: 2 * hidden])
+    torch.mm(fresh.t(), data, out=of_weight[2 * hidden :])
+    to_data = None if weight is None else torch.addmm(shared @ weight[: 2 * hidden], fresh, weight[2 * hidden :])
+    of_recurrent = flat[sizes[0] :].t() @ states_before(out, sizes)
+    return [to_data, of_weight, of_recurrent, torch.cat([sums[: 2 * hidden], fresh.sum(0)]), sums]

@@ -102,10 +102,12 @@ class GruLayer(torch.autograd.Function):
         if _is_for_torch(gradients[0], ctx.compiled):
             return *_by_torch("gru", ctx, gradients[0]), None
         with torch.autocast("cpu", enabled=False):
-            data, weight, recurrent, _, _, *states = ctx.saved_tensors
-            way = compiled_recurrence.gru_gradients if ctx.compiled else _gru_gradients
-            found = way(recurrent, *states, gradients[0], ctx.sizes)  # type: ignore[call-arg]
-            return *_all_gradients(data, weight if ctx.needs_input_grad[0] else None, *found), None
+            data, weight, recurrent, _, _, gates, pushed, out = ctx.saved_tensors
+            of_data, given = weight if ctx.needs_input_grad[0] else None, (gradients[0], ctx.sizes)
+            if ctx.compiled:
+                found = compiled_recurrence.gru_gradients(recurrent, gates, pushed, out, *given)
+                return *compiled_recurrence.all_gradients(data, of_data, out, *found, ctx.sizes), None
+            return *_all_gradients(data, of_data, *_gru_gradients(recurrent, gates, pushed, out, *given)), None
 
 
 def _gru_steps(

@@ -293,7 +293,7 @@ def _loops_within_guards(hidden, sizes, parts, front):
 
     gates, weight, states = numbers(rows, 3 * hidden), numbers(3 * hidden, hidden), numbers(rows, hidden)
     bias, recurrent_bias = numbers(3 * hidden), numbers(3 * hidden)
-    pushed, out, factors = (_guarded((rows, columns * hidden), front) for columns in (1, 1, 3))
+    pushed, out, factors, fresh = (_guarded((rows, columns * hidden), front) for columns in (1, 1, 3, 1))
     steps = [_guarded((len(sizes),), front, each, np.int64) for each in (np.cumsum([0, *sizes[:-1]]), np.array(sizes))]
     panels = [_guarded(panels_for(*each.shape).shape, front) for each in (weight.T, weight)]
     for each, room in zip((weight.T, weight), panels):
@@ -302,9 +302,8 @@ def _loops_within_guards(hidden, sizes, parts, front):
     for first, last in itertools.pairwise(cuts):
         loops["gru_forth"](gates, bias, pushed, out, panels[0], recurrent_bias, *steps, first, last)
     for first, last in itertools.pairwise(cuts):
-        loops["gru_back"](gates, pushed, out, states, factors, panels[1], *steps, first, last)
-    loops["gru_input"](gates, states, factors)
-    return all(np.isfinite(each).all() for each in (gates, pushed, out, states, factors, *panels))
+        loops["gru_back"](gates, pushed, out, states, factors, fresh, panels[1], *steps, first, last)
+    return all(np.isfinite(each).all() for each in (gates, pushed, out, states, factors, fresh, *panels))
 
 
 GUARDED = [
