@@ -72,7 +72,7 @@ def product_loops() -> dict[str, Any]:
     """
     two, three = np.empty((1, 1), np.float32), np.empty((1, 1, 1), np.float32)
     samples = {"outer": (two, two, three, 0, 1), "outer_back": (two, two, three, two, two, 0, 1)}
-    return _compiled(products, samples, "products", 3)
+    return _compiled(products, samples, "products", 3, tiles)
 
 
 @cache

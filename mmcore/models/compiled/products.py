@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 
 from mmcore.compiling import kept
 from mmcore.models.compiled.arithmetic import FAST
+from mmcore.models.compiled.tiles import spread
 
 _ZERO, _LANES = np.float32(0.0), 16
 _STREAMED = 1 << 21  # numbers, 8 MB: from here on the product is written past the cache
@@ -29,7 +30,7 @@ def _stream(context: Any, factor: Any, source: Any, start: Any, target: Any, to:
     """Write 16 numbers times a factor to a place that is a multiple of 64 bytes, past the cache."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        line, lanes = ir.VectorType(ir.FloatType(), _LANES), ir.VectorType(ir.IntType(32), _LANES)
+        line = ir.VectorType(ir.FloatType(), _LANES)
         places = [
             builder.gep(
                 context.make_array(signature.args[i])(context, builder, value=arguments[i]).data, [arguments[i + 1]]
@@ -37,10 +38,7 @@ def _stream(context: Any, factor: Any, source: Any, start: Any, target: Any, to:
             for i in (1, 3)
         ]
         here, there = (builder.bitcast(place, line.as_pointer()) for place in places)
-        unknown = ir.Constant(line, ir.Undefined)
-        one = builder.insert_element(unknown, arguments[0], ir.Constant(ir.IntType(32), 0))
-        every = builder.shuffle_vector(one, unknown, ir.Constant(lanes, [0] * _LANES))
-        store = builder.store(builder.fmul(every, builder.load(here, align=4)), there, align=64)
+        store = builder.store(builder.fmul(spread(builder, arguments[0]), builder.load(here, align=4)), there, align=64)
         store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
         return context.get_dummy_value()
 

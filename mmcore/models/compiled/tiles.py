@@ -33,8 +33,8 @@ def _vector_at(builder: Any, pointer: Any, offset: Any) -> Any:
     return builder.bitcast(builder.gep(pointer, [offset]), _VECTOR.as_pointer())
 
 
-def _spread(builder: Any, number: Any) -> Any:
-    """Return a vector of one number."""
+def spread(builder: Any, number: Any) -> Any:
+    """Return a vector of 16 lanes that all hold one number."""
     unknown, lanes = ir.Constant(_VECTOR, ir.Undefined), ir.VectorType(ir.IntType(32), _LANES)
     one = builder.insert_element(unknown, number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(one, unknown, ir.Constant(lanes, [0] * _LANES))
@@ -60,7 +60,7 @@ def _sums(
         vectors = [builder.load(_vector_at(builder, b, builder.add(start, o)), align=4) for o in _OFFSETS]
         for row in range(rows):
             place = builder.add(builder.mul(loop.index, a_k), builder.mul(a_row, ir.Constant(_INDEX, row)))
-            factor = _spread(builder, builder.load(builder.gep(a, [place])))
+            factor = spread(builder, builder.load(builder.gep(a, [place])))
             for vector, each in zip(vectors, sums[row]):
                 product = builder.fmul(factor, vector, flags=("contract",))
                 builder.store(builder.fadd(builder.load(each), product, flags=("contract",)), each)
@@ -97,6 +97,7 @@ def _tile(rows: int, write: bool | None = None) -> Any:
         signature = types.void(a, *steps, b, *steps, c, whole, whole, types.boolean, ahead, whole)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            """Write the call: pointers to the first numbers, then the tile."""
             a, a_at, a_row, a_k, b, b_at, b_k, n, c, c_at, c_row, add, ahead, ahead_at = arguments
             starts = [
                 builder.gep(context.make_array(signature.args[place])(context, builder, value=array).data, [at])

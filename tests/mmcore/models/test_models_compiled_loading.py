@@ -18,7 +18,7 @@ LOOPS = {
     "attention_loops": (arithmetic, attention),
     "dropout_loops": (arithmetic, dropout),
     "low_rank_loops": (arithmetic, tiles, low_rank),
-    "product_loops": (arithmetic, products),
+    "product_loops": (arithmetic, tiles, products),
     "recurrence_loops": (arithmetic, tiles, recurrence),
 }
 
